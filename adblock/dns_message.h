@@ -1,0 +1,75 @@
+/* DNS messages: read a question, write an answer of our own, read an answer's addresses and TTL.
+ * Questions and blocked answers are read and written by hand (they are the hot path); ldns reads
+ * everything rarer. */
+#ifndef ADBLOCK_DNS_MESSAGE_H
+#define ADBLOCK_DNS_MESSAGE_H
+
+#include "base/endpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/types.h>
+
+enum { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_AAAA = 28, DNS_SVCB = 64, DNS_HTTPS = 65 };
+enum { DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4,
+       DNS_REFUSED = 5 };
+enum { DNS_MESSAGE_MAX = 65535, DNS_UDP_DEFAULT = 512, DNS_UDP_OURS = 1232 };
+
+struct dns_question {
+    uint16_t id, qtype, qclass;
+    char name[NAME_MAX_BYTES + 1]; /* lower case, no trailing dot; "" for the root */
+    size_t end;                    /* of header and question, in bytes */
+    uint16_t udp_size;             /* EDNS (RFC 6891); DNS_UDP_DEFAULT without */
+    bool has_edns, wants_dnssec, recursion_desired;
+};
+
+/* 0; -EBADMSG not a query (drop it); otherwise a positive RCODE to answer with
+ * (dns_message_error works then). */
+int dns_message_parse_question(const void *data, size_t size, struct dns_question *ret);
+
+enum dns_blocking { DNS_BLOCK_NULL, DNS_BLOCK_NXDOMAIN, DNS_BLOCK_REFUSED, DNS_BLOCK_CUSTOM };
+
+struct dns_blocking_options {
+    enum dns_blocking mode;
+    struct address address4, address6; /* custom */
+    uint32_t ttl_s;
+};
+
+/* Answers built from the query's own bytes. Return the answer's size, or -ENOBUFS. A blocked answer
+ * carries extended error 15 "Blocked" (RFC 8914) where the query has EDNS. */
+ssize_t dns_message_blocked(const void *query, size_t size, const struct dns_question *question,
+                            const struct dns_blocking_options *options, uint8_t *to,
+                            size_t capacity);
+ssize_t dns_message_error(const void *query, size_t size, int rcode, uint8_t *to, size_t capacity);
+ssize_t dns_message_addresses(const void *query, size_t size, const struct dns_question *question,
+                              const struct address *addresses, size_t count, uint32_t ttl_s,
+                              uint8_t *to, size_t capacity);
+/* Header and question with TC set: "ask again over TCP". */
+ssize_t dns_message_truncated(const void *query, size_t size, const struct dns_question *question,
+                              uint8_t *to, size_t capacity);
+
+/* A recursive query of our own for `name`. */
+ssize_t dns_message_query(uint16_t id, const char *name, uint16_t qtype, uint8_t *to,
+                          size_t capacity);
+
+enum { DNS_ANSWER_ADDRESSES = 32, DNS_ANSWER_ALIASES = 16 };
+
+struct dns_answer {
+    int rcode;
+    bool is_truncated;
+    uint32_t ttl_s; /* how long it may be kept: least TTL; negative: RFC 2308 sec. 5; 0: not */
+    size_t address_count;
+    struct address addresses[DNS_ANSWER_ADDRESSES];
+    size_t alias_count;
+    char aliases[DNS_ANSWER_ALIASES][NAME_MAX_BYTES + 1]; /* CNAME targets in order */
+};
+
+/* 0 or -EBADMSG. Also checks that the answer is for `question` (id aside). */
+int dns_message_parse_answer(const void *data, size_t size, const struct dns_question *question,
+                             struct dns_answer *ret);
+/* Lower every TTL by `age_s`, in place; OPT is left alone. */
+int dns_message_age(uint8_t *data, size_t size, uint32_t age_s);
+void dns_message_set_id(uint8_t *data, uint16_t id);
+
+#endif

@@ -1,0 +1,81 @@
+/* The one thread: clock, timers, deferred calls, descriptor watches, background jobs, signals. A
+ * thin cover of libuv, so that timers and deferred calls can be embedded and stopped at once
+ * (a libuv handle must be closed and outlives its owner by a turn of the loop).
+ *
+ * All functions belong to the loop's thread, except the work function of a job. */
+#ifndef BASE_LOOP_H
+#define BASE_LOOP_H
+
+#include "base/list.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct loop;
+struct uv_loop_s;
+struct chunk_pool;
+
+typedef void loop_fn(void *owner);
+
+struct loop *loop_new(void);
+/* Everything opened on the loop must have been stopped or closed before. NULL is accepted. */
+void loop_free(struct loop *loop);
+/* Returns when loop_stop was called, or when nothing is left that could wake it. */
+void loop_run(struct loop *loop);
+/* One turn: wait at most `wait_ms` (0: do not wait), then run what is due. For tests. */
+void loop_run_once(struct loop *loop, uint64_t wait_ms);
+void loop_stop(struct loop *loop);
+
+/* Monotonic, cached at the start of each turn. */
+uint64_t loop_now_ms(const struct loop *loop);
+/* Tests only: from now on the clock stands still and moves by this call alone. */
+void loop_fake_clock(struct loop *loop, uint64_t now_ms);
+struct uv_loop_s *loop_uv(struct loop *loop);
+struct chunk_pool *loop_chunks(struct loop *loop);
+
+/* One-shot timer, embedded in its owner. Start again to move it. A stopped timer costs nothing
+ * and wakes nobody. Callbacks come from the loop, never from timer_start. */
+struct timer {
+    struct loop *loop;
+    loop_fn *fn;
+    void *owner;
+    uint64_t due_at_ms;
+    size_t heap_index; /* 0 when stopped */
+};
+void timer_init(struct timer *timer, struct loop *loop, loop_fn *fn, void *owner);
+int timer_start(struct timer *timer, uint64_t delay_ms); /* 0 or -ENOMEM */
+void timer_stop(struct timer *timer);
+bool timer_is_active(const struct timer *timer);
+
+/* A call that comes from the loop, soon, once, however often it was scheduled meanwhile. */
+struct deferred {
+    struct loop *loop;
+    loop_fn *fn;
+    void *owner;
+    struct list node;
+};
+void deferred_init(struct deferred *deferred, struct loop *loop, loop_fn *fn, void *owner);
+void deferred_schedule(struct deferred *deferred);
+void deferred_cancel(struct deferred *deferred);
+
+/* Readiness of a descriptor, level triggered. The watch is a small object of its own because libuv
+ * needs it until its close callback; after watch_close the pointer is dead to the owner and `fn`
+ * is not called again. The descriptor is not closed by the watch: close it after watch_close. */
+enum watch_events { WATCH_READ = 1, WATCH_WRITE = 2 };
+struct watch;
+typedef void watch_fn(void *owner, int events, int err); /* err: 0 or a negative code */
+int watch_open(struct loop *loop, int fd, watch_fn *fn, void *owner, struct watch **ret);
+int watch_set(struct watch *watch, int events); /* 0 pauses */
+void watch_close(struct watch *watch);          /* NULL is accepted */
+
+/* `work` runs on another thread with no access to the loop or to anything shared and mutable;
+ * `done` runs on the loop. Returns 0 or a negative code (then neither runs). A job cannot be
+ * cancelled: `done` must cope with an owner that lost interest. */
+int loop_run_job(struct loop *loop, loop_fn *work, loop_fn *done, void *owner);
+
+/* `fn` runs on the loop at each arrival of the signal; one owner per signal. */
+typedef void loop_signal_fn(void *owner, int signal);
+int loop_on_signal(struct loop *loop, int signal, loop_signal_fn *fn, void *owner);
+
+#endif

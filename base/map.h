@@ -1,0 +1,39 @@
+/* Intrusive hash map: a node lives inside its owner; the map allocates only its bucket array, which
+ * grows and shrinks with the count. Hashes come from the caller: map_hash is seeded per process, so
+ * that nobody outside can choose colliding keys. */
+#ifndef BASE_MAP_H
+#define BASE_MAP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+struct map_node {
+    struct map_node *next;
+    uint64_t hash;
+};
+
+typedef bool map_equal_fn(const struct map_node *node, const void *key);
+
+struct map {
+    struct map_node **buckets;
+    size_t count, capacity; /* capacity 0 or a power of two */
+    map_equal_fn *is_equal;
+};
+
+#define map_item(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+
+void map_init(struct map *map, map_equal_fn *is_equal);
+void map_done(struct map *map); /* the nodes are their owners' business */
+
+struct map_node *map_find(const struct map *map, uint64_t hash, const void *key);
+/* The key must not be in the map. 0 or -ENOMEM. */
+int map_insert(struct map *map, struct map_node *node, uint64_t hash);
+void map_remove(struct map *map, struct map_node *node);
+/* Visit all; `fn` may remove the node that it is given. */
+typedef void map_visit_fn(void *owner, struct map_node *node);
+void map_each(struct map *map, map_visit_fn *fn, void *owner);
+
+uint64_t map_hash(const void *data, size_t size);
+
+#endif

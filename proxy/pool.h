@@ -1,0 +1,49 @@
+/* Which upstream next: rotation among the healthy, and what is known of each one's health. Picks and
+ * reports only; it opens no connection and never calls back. */
+#ifndef PROXY_POOL_H
+#define PROXY_POOL_H
+
+#include "proxy/upstream.h"
+
+#include <stddef.h>
+#include <stdint.h>
+
+struct pool;
+
+enum pool_health { POOL_UNTRIED, POOL_HEALTHY, POOL_RESTING }; /* resting: not before retry_at */
+
+struct pool_member {
+    struct upstream *upstream; /* borrowed */
+    enum pool_health health;
+    uint64_t retry_at_ms;
+    unsigned failures_in_a_row;
+    int last_err;
+    uint64_t dials, failures;
+};
+
+struct pool *pool_new(void);
+void pool_free(struct pool *pool);
+/* Replace the members; one that is the same as before keeps its object, addresses and health. 0 or
+ * < 0 with the pool unchanged. */
+int pool_set(struct pool *pool, const struct upstream_options *list, size_t count);
+
+/* Choose the upstream for one attempt of a new conversation.
+ *
+ * needs_udp   only members that can carry UDP
+ * tried, n    members this conversation has failed with already; they are passed over
+ * now_ms      loop clock
+ * ret         counted reference, release with upstream_unref()
+ *
+ * Returns 0; -ENOENT no member could ever do it (empty, or none has UDP, or all tried); -EAGAIN all
+ * that could are resting. */
+int pool_pick(struct pool *pool, bool needs_udp, struct upstream *const *tried, size_t n,
+              uint64_t now_ms, struct upstream **ret);
+/* The only way health changes. err 0: a dial through it worked (so did one that ended in the target's
+ * own error, see err_is_target); other: it is charged to the upstream. */
+void pool_report(struct pool *pool, const struct upstream *upstream, int err, uint64_t now_ms);
+
+size_t pool_members(const struct pool *pool, struct pool_member *ret, size_t max);
+/* Is there one that a new conversation could be given now? */
+bool pool_is_available(const struct pool *pool, uint64_t now_ms);
+
+#endif
