@@ -1,0 +1,137 @@
+/* The configuration: one YAML file, read whole, checked whole, with every default filled in, then
+ * immutable and counted. A file that is wrong in any way is refused with file, line, column and a
+ * hint, and whatever was in force stays. Never rewritten by a program.
+ *
+ * Both halves read it: the supervisor opens it and passes the descriptor on, because the file may
+ * hold credentials and the worker can open nothing of root's. */
+#ifndef SERVICE_CONFIG_H
+#define SERVICE_CONFIG_H
+
+#include "base/endpoint.h"
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define CONFIG_PATH "/etc/atlantic/atlantic.yaml"
+
+enum config_upstream_kind {
+    CONFIG_DIRECT,
+    CONFIG_BLOCK,
+    CONFIG_HTTP,
+    CONFIG_HTTPS,
+    CONFIG_SOCKS5,
+};
+
+struct config_upstream {
+    char *name; /* default "direct" or host:port; unique */
+    enum config_upstream_kind kind;
+    struct endpoint server;
+    struct address *addresses; /* pinned: the server's name is then never looked up */
+    unsigned addresses_count;
+    char *user, *password; /* NULL for none */
+    bool udp;              /* default true for socks5 */
+    bool pipelined;        /* default false: one common server breaks on it */
+    char *tls_name, *tls_ca_file;
+    bool tls_insecure;
+};
+
+enum config_dns_transport { CONFIG_DNS_TCP, CONFIG_DNS_TLS };
+
+/* "tls://9.9.9.9#dns.quad9.net", "tcp://192.0.2.53:5353" */
+struct config_dns_server {
+    enum config_dns_transport transport;
+    struct endpoint server; /* an address; port 53 or 853 by default */
+    char *tls_name;         /* NULL: verify the address */
+};
+
+enum config_blocking { CONFIG_BLOCK_NULL, CONFIG_BLOCK_NXDOMAIN, CONFIG_BLOCK_REFUSED,
+                       CONFIG_BLOCK_CUSTOM };
+
+struct config_dns {
+    struct config_dns_server *servers; /* tried in order */
+    unsigned servers_count;
+    char *tls_ca_file;          /* NULL: the system's */
+    struct address *bootstrap;  /* resolvers for upstream host names only; plain DNS */
+    unsigned bootstrap_count;
+    enum config_blocking blocking;
+    struct address blocking_address4, blocking_address6;
+    uint32_t blocking_ttl_s;
+    uint32_t cache_entries, cache_bytes, timeout_ms;
+};
+
+struct config_list {
+    char *name, *file, *format, *category; /* format "auto", "hosts", "domains", ... */
+    bool enabled;
+};
+
+struct config_filter {
+    bool enabled;
+    bool builtin; /* the list that comes with Atlantic */
+    struct config_list *lists;
+    unsigned lists_count;
+    char **allow; /* names: themselves and everything below */
+    unsigned allow_count;
+    char **deny;
+    unsigned deny_count;
+};
+
+struct config_tun {
+    char *name; /* atlantic-tun0 */
+    uint16_t mtu;
+    struct address address4, address6;
+    bool answers_echo;
+};
+
+struct config_local {
+    struct address *listen; /* 127.0.0.1:1080, [::1]:1080 */
+    unsigned listen_count;
+    char *user, *password;
+};
+
+struct config_limits {
+    uint32_t tcp_flows, tcp_knocks, udp_flows, local_clients;
+    uint32_t buffer_bytes; /* per direction and connection */
+    uint64_t memory_bytes; /* all buffers together */
+};
+
+struct config_timeouts { /* ms */
+    uint32_t connect, dial, stall, tcp_idle, tcp_half_closed, udp_idle;
+};
+
+struct config {
+    unsigned refs;
+    struct config_upstream *upstreams; /* default: one, direct */
+    unsigned upstreams_count;
+    struct config_tun tun;
+    struct config_local local;
+    struct config_dns dns;
+    struct config_filter filter;
+    bool refuses_quic; /* UDP 443, so that browsers come by TCP, where the name is visible */
+    bool admits_lan;
+    bool admits_private_upstreams; /* may the worker ask for upstreams in private ranges */
+    struct config_limits limits;
+    struct config_timeouts timeouts;
+    enum log_level log_level;
+    bool log_names;
+    char *user, *group; /* the worker's; "atlantic" */
+};
+
+struct config_error {
+    char text[512]; /* "FILE:LINE:COLUMN: what is wrong; what to do" */
+};
+
+/* `text` NULL: the embedded default alone. `name` is the file's, for messages. 0, -EINVAL (see
+ * *error), -ENOMEM. */
+int config_parse(const char *name, const char *text, size_t size, struct config **ret,
+                 struct config_error *error);
+/* Reads a descriptor from its start; -EINVAL or the error of reading, both with *error. */
+int config_read(const char *name, int fd, struct config **ret, struct config_error *error);
+struct config *config_ref(struct config *config);
+void config_unref(struct config *config); /* NULL is accepted; credentials are wiped */
+
+/* The effective configuration as YAML, credentials as "***"; allocated, NULL out of memory. */
+char *config_format(const struct config *config);
+
+#endif

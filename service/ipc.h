@@ -1,0 +1,62 @@
+/* The one wire between the halves: a SOCK_SEQPACKET pair, fixed-size messages, passed descriptors.
+ * Size and kind are checked on receipt; a message that does not fit is the end of the worker. The
+ * worker can ask to have an upstream's endpoint admitted and can report; it cannot disarm, name
+ * files or run commands. */
+#ifndef SERVICE_IPC_H
+#define SERVICE_IPC_H
+
+#include "base/endpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { IPC_TEXT_MAX = 256, IPC_NAME_MAX = 64, IPC_FDS_MAX = 8 };
+
+enum ipc_kind {
+    /* supervisor to worker */
+    IPC_CONFIG = 1, /* fd: the configuration file, or none: the embedded default */
+    IPC_LISTEN,     /* fds: the local endpoint's listening sockets */
+    IPC_CONTROL,    /* fd: control.sock, listening */
+    IPC_STATE_DIR,  /* fd: the worker's own state folder, a directory */
+    IPC_START,      /* all of the above is said: go */
+    IPC_TUN,        /* fd: the TUN device; flag: IFF_VNET_HDR is on */
+    IPC_TUN_OFF,    /* let go of it; answered by IPC_TUN_RELEASED */
+    IPC_ADMITTED,   /* the answer to IPC_ADMIT: value 0 or a negative code */
+    IPC_PING,       /* answered by IPC_PONG */
+    IPC_STOP,       /* flush, close, exit 0 */
+
+    /* worker to supervisor */
+    IPC_READY = 100, /* started: doors open */
+    IPC_CONFIGURED,  /* the answer to a later IPC_CONFIG: value 0, or < 0 and text */
+    IPC_TUN_RELEASED,
+    IPC_ADMIT,    /* address, protocol in value */
+    IPC_WITHDRAW, /* the same, the other way */
+    IPC_REPORT,   /* state in value (enum ipc_state), reason in text, upstream in name */
+    IPC_PONG,
+    IPC_FAILED, /* cannot start: value, text; it exits then */
+};
+
+/* How the worker stands towards its upstreams. */
+enum ipc_state { IPC_CONNECTING, IPC_ON, IPC_BLOCKED, IPC_FAILING };
+
+struct ipc_message {
+    uint32_t kind;
+    int32_t value;
+    uint32_t flag;
+    struct address address;
+    char name[IPC_NAME_MAX];
+    char text[IPC_TEXT_MAX];
+};
+
+/* A pair of connected sockets, close-on-exec, not blocking. */
+int ipc_pair(int ret_fds[2]);
+/* 0, -EAGAIN, or the wire is broken. The descriptors stay the caller's. */
+int ipc_send(int fd, const struct ipc_message *message, const int *fds, size_t count);
+/* 0 with the message (texts always terminated) and `*ret_count` descriptors (at most IPC_FDS_MAX,
+ * close-on-exec, the caller's now); -EAGAIN nothing now; ERR_EOF; -EBADMSG wrong size or kind, and
+ * every descriptor that came with it was closed. `from_worker`: which kinds are allowed. */
+int ipc_receive(int fd, bool from_worker, struct ipc_message *ret, int ret_fds[IPC_FDS_MAX],
+                size_t *ret_count);
+
+#endif
