@@ -1,0 +1,173 @@
+/* Two streams joined. Each wake of either moves what can be moved in both directions; nothing is
+ * held here, nothing is allocated, and no timer is restarted while bytes flow. */
+#include "proxy/relay.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+/* What one direction may move before the other flows of the loop get their turn. */
+enum { TURN_BYTES = 512 * 1024 };
+
+struct direction {
+    struct stream *from, *to;
+    uint64_t *moved;
+    bool is_ended; /* the end was passed on, or `to` takes no more */
+};
+
+struct relay {
+    struct direction up, down;
+    struct relay_options options;
+    struct deferred more; /* a direction used up its turn, or this is the first look */
+    struct timer quiet;
+    uint64_t active_at_ms; /* when bytes moved last; read when the timer fires */
+    int write_err;         /* of the first side that stopped taking bytes */
+    relay_done_fn *on_done;
+    void *owner;
+};
+
+static struct loop *relay_loop(const struct relay *relay)
+{
+    return relay->quiet.loop;
+}
+
+/* The streams' wakes end with close or abort, so nothing comes after this. */
+static void relay_end(struct relay *relay, int why, bool is_reset)
+{
+    void (*let_go)(struct stream *) = is_reset ? stream_abort : stream_close;
+    timer_stop(&relay->quiet);
+    deferred_cancel(&relay->more);
+    let_go(relay->up.from);
+    let_go(relay->down.from);
+    relay->on_done(relay->owner, why);
+    free(relay);
+}
+
+static uint64_t quiet_limit_ms(const struct relay *relay)
+{
+    uint64_t limit = relay->options.idle_timeout_ms;
+    uint64_t half = relay->options.half_close_timeout_ms;
+    bool is_half_closed = relay->up.is_ended || relay->down.is_ended;
+    return is_half_closed && half && (!limit || half < limit) ? half : limit;
+}
+
+static void start_quiet_timer(struct relay *relay)
+{
+    uint64_t limit = quiet_limit_ms(relay);
+    uint64_t quiet = loop_now_ms(relay_loop(relay)) - relay->active_at_ms;
+    if (limit && timer_start(&relay->quiet, limit > quiet ? limit - quiet : 0) < 0)
+        relay->options.idle_timeout_ms = relay->options.half_close_timeout_ms = 0;
+}
+
+static void on_quiet(void *owner)
+{
+    struct relay *relay = owner;
+    uint64_t quiet = loop_now_ms(relay_loop(relay)) - relay->active_at_ms;
+    if (quiet >= quiet_limit_ms(relay))
+        relay_end(relay, -ETIMEDOUT, true);
+    else
+        start_quiet_timer(relay);
+}
+
+static void end_direction(struct relay *relay, struct direction *direction, int write_err)
+{
+    direction->is_ended = true;
+    if (write_err && !relay->write_err)
+        relay->write_err = write_err;
+    /* Once per connection: the shorter patience of a half-closed one begins. */
+    if (relay->options.half_close_timeout_ms)
+        start_quiet_timer(relay);
+    /* The other side may have ended or broken too, without a wake of its own for it. */
+    deferred_schedule(&relay->more);
+}
+
+static size_t spans_size(const struct span *spans, int count)
+{
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += spans[i].size;
+    return size;
+}
+
+/* Move one direction on. Returns 0, or the error of the side that can no longer be read. */
+static int move(struct relay *relay, struct direction *direction)
+{
+    struct span spans[STREAM_SPANS];
+    for (size_t turn = 0; turn < TURN_BYTES;) {
+        int count = stream_peek(direction->from, spans, STREAM_SPANS);
+        if (count == ERR_EOF) {
+            end_direction(relay, direction, stream_finish(direction->to));
+            return 0;
+        }
+        if (count <= 0)
+            return count;
+        ssize_t taken = stream_write(direction->to, spans, count);
+        if (taken < 0) {
+            /* What that side had sent before it broke still has to arrive. */
+            end_direction(relay, direction, (int)taken);
+            return 0;
+        }
+        if (taken > 0) {
+            size_t offered = spans_size(spans, count);
+            stream_consume(direction->from, (size_t)taken);
+            *direction->moved += (uint64_t)taken;
+            relay->active_at_ms = loop_now_ms(relay_loop(relay));
+            turn += (size_t)taken;
+            if ((size_t)taken == offered)
+                continue;
+        }
+        return 0;
+    }
+    deferred_schedule(&relay->more);
+    return 0;
+}
+
+static void on_wake(void *owner)
+{
+    struct relay *relay = owner;
+    int err = 0;
+    if (!relay->up.is_ended)
+        err = move(relay, &relay->up);
+    if (err == 0 && !relay->down.is_ended)
+        err = move(relay, &relay->down);
+    if (err < 0)
+        relay_end(relay, err, true);
+    else if (relay->up.is_ended && relay->down.is_ended)
+        relay_end(relay, relay->write_err, false);
+}
+
+int relay_start(struct loop *loop, struct stream *client, struct stream *upstream,
+                const struct relay_options *options, struct relay_bytes *bytes,
+                relay_done_fn *on_done, void *owner, struct relay **ret)
+{
+    struct relay *relay = calloc(1, sizeof(*relay));
+    if (!relay) {
+        stream_abort(client);
+        stream_abort(upstream);
+        return -ENOMEM;
+    }
+    relay->up = (struct direction){.from = client, .to = upstream, .moved = &bytes->up};
+    relay->down = (struct direction){.from = upstream, .to = client, .moved = &bytes->down};
+    relay->options = *options;
+    relay->on_done = on_done;
+    relay->owner = owner;
+    relay->active_at_ms = loop_now_ms(loop);
+    deferred_init(&relay->more, loop, on_wake, relay);
+    timer_init(&relay->quiet, loop, on_quiet, relay);
+    stream_set_owner(client, on_wake, relay);
+    stream_set_owner(upstream, on_wake, relay);
+    start_quiet_timer(relay);
+    deferred_schedule(&relay->more); /* what arrived before had its wake before */
+    *ret = relay;
+    return 0;
+}
+
+void relay_abort(struct relay *relay)
+{
+    timer_stop(&relay->quiet);
+    deferred_cancel(&relay->more);
+    stream_abort(relay->up.from);
+    stream_abort(relay->down.from);
+    free(relay);
+}

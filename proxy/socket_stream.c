@@ -1,0 +1,363 @@
+/* A kernel TCP socket as a stream: the watch only says that there is something to read; the bytes
+ * are fetched when the owner looks, so that they are still in the cache when it passes them on.
+ * Connecting and proxy protocols are not done here (proxy/connector.c, proxy/handshake.c). */
+#include "proxy/socket_stream.h"
+
+#include "base/buf.h"
+#include "base/err.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <stdlib.h>
+#include <sys/ioctl.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+enum {
+    /* Reads up to this size are moved to a chunk of their own size, so that a few bytes do not pin
+     * 64 KB until the other side has acknowledged them. */
+    REPACK_BYTES = 4 * 1024,
+    /* The same while older bytes wait: the flow is slowed down by its reader, a copy costs nothing
+     * and the memory stays within twice the limit. */
+    REPACK_WAITING_BYTES = CHUNK_LARGE_BYTES / 2,
+    NO_CHUNK_RETRY_MS = 5,
+    LINGER_MS = 3000, /* and how much a closed socket still reads away, see must_linger() */
+    LINGER_BYTES = 1024 * 1024,
+    WRITE_SPANS_MAX = 64,
+};
+
+struct socket_stream {
+    struct stream stream;
+    struct watch *watch;
+    struct buf unread;
+    struct timer timer; /* no chunk to read into: try again; after close: the end of patience */
+    size_t drained;     /* after close: bytes that nobody will read */
+    int fd;
+    int read_err; /* what peek says after the unread bytes: ERR_EOF or why it broke; 0 while open */
+    int write_err;      /* 0 while writing works */
+    int watched;        /* enum watch_events */
+    bool is_readable;   /* the kernel had bytes, an end or an error when it was last asked */
+    bool is_unattended; /* it said so and the owner has read nothing since */
+    bool is_broken;     /* the watch reported an error: the next read tells which */
+    bool wants_room;    /* a write was cut short */
+};
+
+static struct socket_stream *socket_stream_of(struct stream *stream)
+{
+    return (struct socket_stream *)stream;
+}
+
+static void watch_for(struct socket_stream *socket, int events)
+{
+    if (events == socket->watched)
+        return;
+    socket->watched = events;
+    if (watch_set(socket->watch, events) < 0)
+        socket->is_broken = socket->is_readable = true;
+}
+
+static void on_retry(void *owner)
+{
+    stream_signal(&((struct socket_stream *)owner)->stream);
+}
+
+/* Level triggered, yet epoll is hardly ever told anything: reading stays on as long as the owner
+ * reads between two events, writing stays on as long as its writes are cut short. */
+static void on_ready(void *owner, int events, int err)
+{
+    struct socket_stream *socket = owner;
+    if (err < 0) {
+        watch_for(socket, 0);
+        socket->is_broken = socket->is_readable = true;
+        stream_signal(&socket->stream);
+        return;
+    }
+    if (events & WATCH_READ) {
+        if (socket->is_unattended) {
+            watch_for(socket, socket->watched & ~WATCH_READ);
+        } else {
+            socket->is_readable = socket->is_unattended = true;
+            stream_signal(&socket->stream);
+        }
+    }
+    if (events & WATCH_WRITE) {
+        if (!socket->wants_room) {
+            watch_for(socket, socket->watched & ~WATCH_WRITE);
+        } else {
+            socket->wants_room = false;
+            stream_signal(&socket->stream);
+        }
+    }
+}
+
+static int socket_error(int fd)
+{
+    int err = 0;
+    socklen_t size = sizeof(err);
+    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0 || err == 0)
+        return -ECONNRESET;
+    return -err;
+}
+
+/* Queue what was just read into `chunk`; takes the reference. */
+static int keep_bytes(struct socket_stream *socket, struct chunk *chunk, size_t size)
+{
+    size_t repack = buf_size(&socket->unread) ? REPACK_WAITING_BYTES : REPACK_BYTES;
+    struct span span = {.data = chunk->data, .size = size, .chunk = chunk};
+    if (size <= repack)
+        span.chunk = NULL; /* makes the queue copy it */
+    ssize_t kept = buf_put_spans(&socket->unread, &span, 1);
+    if (kept < 0 && !span.chunk) { /* the pool is at its limit: keep the large one */
+        span.chunk = chunk;
+        kept = buf_put_spans(&socket->unread, &span, 1);
+    }
+    chunk_unref(chunk);
+    return kept == (ssize_t)size ? 0 : -ENOMEM;
+}
+
+static void end_reading(struct socket_stream *socket, int err)
+{
+    socket->read_err = err;
+    socket->is_readable = false;
+    watch_for(socket, socket->watched & ~WATCH_READ);
+}
+
+static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_t size,
+                       size_t asked)
+{
+    if (size > 0) {
+        if (keep_bytes(socket, chunk, (size_t)size) < 0) {
+            end_reading(socket, -ENOMEM);
+            return;
+        }
+        /* A short read emptied the kernel's queue; an error may still be behind it. */
+        socket->is_readable = (size_t)size == asked || socket->is_broken;
+        watch_for(socket, socket->watched | (socket->is_broken ? 0 : WATCH_READ));
+        return;
+    }
+    int err = size < 0 ? -errno : ERR_EOF;
+    chunk_unref(chunk);
+    if (err == -EINTR)
+        return;
+    if (err == -EAGAIN && !socket->is_broken) {
+        socket->is_readable = false;
+        watch_for(socket, socket->watched | WATCH_READ);
+        return;
+    }
+    if (err == -EAGAIN)
+        err = socket_error(socket->fd);
+    /* A failed write has used up the kernel's note of the reset, and reading then ends plainly. */
+    if (err == ERR_EOF && socket->write_err)
+        err = socket->write_err;
+    end_reading(socket, err);
+}
+
+static void read_once(struct socket_stream *socket)
+{
+    size_t room = buf_room(&socket->unread);
+    if (room == 0)
+        return;
+    struct chunk *chunk = chunk_new(socket->unread.pool, CHUNK_LARGE_BYTES);
+    if (!chunk) {
+        if (buf_size(&socket->unread) == 0 && !timer_is_active(&socket->timer))
+            timer_start(&socket->timer, NO_CHUNK_RETRY_MS);
+        return;
+    }
+    size_t asked = room < CHUNK_LARGE_BYTES ? room : CHUNK_LARGE_BYTES;
+    socket->is_unattended = false;
+    after_read(socket, chunk, recv(socket->fd, chunk->data, asked, 0), asked);
+}
+
+static int socket_peek(struct stream *stream, struct span *ret, int max)
+{
+    struct socket_stream *socket = socket_stream_of(stream);
+    if (socket->is_readable && !socket->read_err)
+        read_once(socket);
+    int count = buf_peek(&socket->unread, ret, max);
+    return count > 0 ? count : socket->read_err;
+}
+
+static void socket_consume(struct stream *stream, size_t size)
+{
+    buf_consume(&socket_stream_of(stream)->unread, size);
+}
+
+static ssize_t fail_write(struct socket_stream *socket, int err)
+{
+    socket->write_err = err;
+    socket->is_readable = true; /* let the owner see what is left to read, then the error */
+    stream_signal(&socket->stream);
+    return err;
+}
+
+static ssize_t socket_write(struct stream *stream, const struct span *spans, int count)
+{
+    struct socket_stream *socket = socket_stream_of(stream);
+    if (socket->write_err)
+        return socket->write_err;
+    struct iovec parts[WRITE_SPANS_MAX];
+    struct msghdr message = {.msg_iov = parts};
+    size_t total = 0;
+    for (int i = 0; i < count; i++) {
+        total += spans[i].size;
+        if (i < WRITE_SPANS_MAX)
+            parts[message.msg_iovlen++] = (struct iovec){
+                .iov_base = (void *)(uintptr_t)spans[i].data, .iov_len = spans[i].size};
+    }
+    ssize_t taken = sendmsg(socket->fd, &message, MSG_NOSIGNAL);
+    if (taken < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
+        return fail_write(socket, -errno);
+    if (taken < 0)
+        taken = 0;
+    if ((size_t)taken < total) {
+        socket->wants_room = true;
+        watch_for(socket, socket->watched | WATCH_WRITE);
+    }
+    return taken;
+}
+
+static int socket_finish(struct stream *stream)
+{
+    struct socket_stream *socket = socket_stream_of(stream);
+    if (socket->write_err)
+        return socket->write_err;
+    if (shutdown(socket->fd, SHUT_WR) < 0)
+        return (int)fail_write(socket, -errno);
+    socket->write_err = -EPIPE;
+    return 0;
+}
+
+static void socket_free(struct socket_stream *socket)
+{
+    timer_stop(&socket->timer);
+    watch_close(socket->watch);
+    buf_done(&socket->unread);
+    close(socket->fd);
+    free(socket);
+}
+
+/* close(2) with unread bytes in the kernel becomes a reset at once, and a reset drops what the peer
+ * has not yet received from us. Then, and only then, there is a reason to stay. */
+static bool must_linger(const struct socket_stream *socket)
+{
+    int unread = 0;
+    return !socket->read_err && ioctl(socket->fd, FIONREAD, &unread) == 0 && unread > 0;
+}
+
+static void on_linger_end(void *owner)
+{
+    socket_free(owner);
+}
+
+/* MSG_TRUNC: TCP drops the bytes without copying them. */
+static void on_lingering(void *owner, int events, int err)
+{
+    struct socket_stream *socket = owner;
+    (void)events;
+    for (;;) {
+        ssize_t got = err < 0 ? 0 : recv(socket->fd, NULL, CHUNK_LARGE_BYTES, MSG_TRUNC);
+        if (got < 0 && (errno == EAGAIN || errno == EINTR))
+            return;
+        if (got > 0)
+            socket->drained += (size_t)got;
+        if (got <= 0 || socket->drained > LINGER_BYTES)
+            break;
+    }
+    socket_free(socket);
+}
+
+static int start_lingering(struct socket_stream *socket)
+{
+    struct loop *loop = socket->timer.loop;
+    shutdown(socket->fd, SHUT_WR);
+    buf_done(&socket->unread);
+    buf_init(&socket->unread, loop_chunks(loop), 1);
+    watch_close(socket->watch);
+    socket->watch = NULL;
+    timer_stop(&socket->timer);
+    timer_init(&socket->timer, loop, on_linger_end, socket);
+    int err = watch_open(loop, socket->fd, on_lingering, socket, &socket->watch);
+    if (err == 0)
+        err = watch_set(socket->watch, WATCH_READ);
+    return err < 0 ? err : timer_start(&socket->timer, LINGER_MS);
+}
+
+static void socket_close(struct stream *stream)
+{
+    struct socket_stream *socket = socket_stream_of(stream);
+    stream_done(stream);
+    if (!must_linger(socket) || start_lingering(socket) < 0)
+        socket_free(socket);
+}
+
+static void socket_abort(struct stream *stream)
+{
+    struct socket_stream *socket = socket_stream_of(stream);
+    const struct linger reset = {.l_onoff = 1, .l_linger = 0};
+    stream_done(stream);
+    setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    socket_free(socket);
+}
+
+static const struct stream_ops socket_ops = {
+    .peek = socket_peek,
+    .consume = socket_consume,
+    .write = socket_write,
+    .finish = socket_finish,
+    .close = socket_close,
+    .abort = socket_abort,
+};
+
+int socket_stream_new(struct loop *loop, int fd, size_t buffer_bytes, struct stream **ret)
+{
+    struct socket_stream *socket = calloc(1, sizeof(*socket));
+    const int on = 1;
+    if (!socket)
+        return -ENOMEM;
+    int err = watch_open(loop, fd, on_ready, socket, &socket->watch);
+    if (err == 0)
+        err = watch_set(socket->watch, WATCH_READ);
+    if (err < 0) {
+        watch_close(socket->watch);
+        free(socket);
+        return err;
+    }
+    socket->fd = fd;
+    socket->watched = WATCH_READ;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    buf_init(&socket->unread, loop_chunks(loop), buffer_bytes);
+    timer_init(&socket->timer, loop, on_retry, socket);
+    stream_init(&socket->stream, loop, &socket_ops);
+    *ret = &socket->stream;
+    return 0;
+}
+
+static int socket_address(const struct stream *stream, bool is_peer, struct address *ret)
+{
+    const struct socket_stream *socket = (const struct socket_stream *)stream;
+    struct sockaddr_storage name;
+    struct sockaddr *where = (struct sockaddr *)&name;
+    socklen_t size = sizeof(name);
+    struct address address;
+    assert(stream->ops == &socket_ops);
+    int failed =
+        is_peer ? getpeername(socket->fd, where, &size) : getsockname(socket->fd, where, &size);
+    if (failed)
+        return -errno;
+    int err = address_from_sockaddr(where, &address);
+    if (err == 0)
+        *ret = address_unmapped(&address);
+    return err;
+}
+
+int socket_stream_local_address(const struct stream *stream, struct address *ret)
+{
+    return socket_address(stream, false, ret);
+}
+
+int socket_stream_peer_address(const struct stream *stream, struct address *ret)
+{
+    return socket_address(stream, true, ret);
+}
