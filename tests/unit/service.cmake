@@ -1,1 +1,2 @@
-# unit tests of service/
+atlantic_unit_test(ipc LINKS ipc base)
+atlantic_unit_test(power_text LINKS supervisor base)

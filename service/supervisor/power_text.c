@@ -1,0 +1,73 @@
+/* The text of the power protocol (power.h): requests in, answers out. Pure; the socket is power.c's
+ * business. */
+#include "service/supervisor/power.h"
+
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static const struct {
+    const char *word;
+    enum power_request request;
+} words[] = {
+    {"status", POWER_STATUS},   {"on", POWER_ON},         {"off", POWER_OFF},
+    {"restart", POWER_RESTART}, {"reload", POWER_RELOAD}, {"config-check", POWER_CONFIG_CHECK},
+};
+
+int power_parse(const char *word, size_t size, enum power_request *ret)
+{
+    for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+        if (size == strlen(words[i].word) && memcmp(word, words[i].word, size) == 0) {
+            *ret = words[i].request;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+static void put_value(FILE *out, const char *key, const char *value)
+{
+    fprintf(out, "%s=", key);
+    for (const char *at = value ? value : ""; *at; at++) {
+        unsigned char byte = (unsigned char)*at;
+        if (byte == '\\')
+            fputs("\\\\", out);
+        else if (byte == '\n')
+            fputs("\\n", out);
+        else if (byte < 0x20 || byte == 0x7f)
+            fprintf(out, "\\x%02x", byte);
+        else
+            fputc(byte, out);
+    }
+    fputc('\n', out);
+}
+
+char *power_format(const struct power_status *status, const char *error)
+{
+    char *text = NULL;
+    size_t size;
+    FILE *out = open_memstream(&text, &size);
+    if (!out)
+        return NULL;
+    if (error)
+        put_value(out, "error", error);
+    put_value(out, "state", status->state);
+    put_value(out, "reason", status->reason);
+    put_value(out, "upstream", status->upstream);
+    fprintf(out, "worker_pid=%d\n", (int)status->worker_pid);
+    fprintf(out, "uptime_s=%" PRIu64 "\n", status->uptime_s);
+    put_value(out, "fence", status->is_armed ? "armed" : "open");
+    put_value(out, "tun", status->tun);
+    put_value(out, "wish", status->is_wished ? "on" : "off");
+    fprintf(out, "since=%" PRId64 "\n", status->since);
+    put_value(out, "version", ATLANTIC_VERSION);
+    fputc('\n', out);
+    bool failed = ferror(out) != 0;
+    if (fclose(out) != 0 || failed) {
+        free(text);
+        return NULL;
+    }
+    return text;
+}
