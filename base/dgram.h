@@ -1,6 +1,6 @@
 /* A datagram pipe: one application's UDP socket seen from our side, or one association with an
- * upstream. `peer` is always the far endpoint, the one on the internet: on the application's side it
- * is whom the datagram is meant for (on_datagram) or said to come from (send).
+ * upstream. `peer` is always the far endpoint, the one on the internet: on the application's side
+ * it is whom the datagram is meant for (on_datagram) or said to come from (send).
  *
  * Datagrams are taken whole or dropped and counted, never queued without bound. The bytes of
  * on_datagram are borrowed until it returns. dgram_send never calls back; on_datagram and

@@ -1,8 +1,8 @@
 /* HTTP/1 message heads and body framing, strictly (RFC 9112). Anything that two parties could read
  * differently is an error here: this parser decides request smuggling for the data path, so it
  * refuses bare LF, obs-fold, space before the colon, NUL and other controls, a missing or second
- * Host, Content-Length beside Transfer-Encoding, differing or malformed lengths, any transfer coding
- * but a single final "chunked".
+ * Host, Content-Length beside Transfer-Encoding, differing or malformed lengths, any transfer
+ * coding but a single final "chunked".
  *
  * Nothing is copied: texts point into the caller's bytes. */
 #ifndef BASE_HTTP_HEAD_H

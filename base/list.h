@@ -10,7 +10,12 @@ struct list {
     struct list *next, *prev;
 };
 
-#define list_item(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+static inline void *list_owner(const struct list *node, size_t offset)
+{
+    return (char *)node - offset;
+}
+
+#define list_item(node, type, member) ((type *)list_owner(node, offsetof(type, member)))
 
 #define list_each(node, head)                                                                      \
     for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \

@@ -21,7 +21,12 @@ struct map {
     map_equal_fn *is_equal;
 };
 
-#define map_item(node, type, member) ((type *)(void *)((char *)(node) - offsetof(type, member)))
+static inline void *map_owner(const struct map_node *node, size_t offset)
+{
+    return (char *)node - offset;
+}
+
+#define map_item(node, type, member) ((type *)map_owner(node, offsetof(type, member)))
 
 void map_init(struct map *map, map_equal_fn *is_equal);
 void map_done(struct map *map); /* the nodes are their owners' business */
