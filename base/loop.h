@@ -1,6 +1,7 @@
-/* The one thread: clock, timers, deferred calls, descriptor watches, background jobs, signals. A
- * thin cover of libuv, so that timers and deferred calls can be embedded and stopped at once
- * (a libuv handle must be closed and outlives its owner by a turn of the loop).
+/* The one thread: clock, timers, deferred calls, descriptor watches, background jobs, signals.
+ * Timers and deferred calls are embedded in their owners and stopped at once; descriptors are
+ * watched by epoll directly. libuv, whose handles outlive their owners by a turn and whose polling
+ * costs several times the system calls, serves the rest from within this loop.
  *
  * All functions belong to the loop's thread, except the work function of a job. */
 #ifndef BASE_LOOP_H
@@ -19,7 +20,8 @@ struct chunk_pool;
 typedef void loop_fn(void *owner);
 
 struct loop *loop_new(void);
-/* Everything opened on the loop must have been stopped or closed before. NULL is accepted. */
+/* Everything opened on the loop must have been stopped or closed before. Jobs that still run are
+ * waited for. NULL is accepted. */
 void loop_free(struct loop *loop);
 /* Returns when loop_stop was called, or when nothing is left that could wake it. */
 void loop_run(struct loop *loop);
@@ -59,9 +61,11 @@ void deferred_init(struct deferred *deferred, struct loop *loop, loop_fn *fn, vo
 void deferred_schedule(struct deferred *deferred);
 void deferred_cancel(struct deferred *deferred);
 
-/* Readiness of a descriptor, level triggered. The watch is a small object of its own because libuv
- * needs it until its close callback; after watch_close the pointer is dead to the owner and `fn`
- * is not called again. The descriptor is not closed by the watch: close it after watch_close. */
+/* Readiness of a descriptor, level triggered. An error or a hang-up shows as whatever was asked
+ * for: reading or writing tells what it is. The watch is a small object of its own because the
+ * kernel may already have named it in this turn; after watch_close the pointer is dead to the owner
+ * and `fn` is not called again. The descriptor is not closed by the watch: close it after
+ * watch_close. One watch per descriptor. A new watch is paused. */
 enum watch_events { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
 typedef void watch_fn(void *owner, int events, int err); /* err: 0 or a negative code */
@@ -74,7 +78,8 @@ void watch_close(struct watch *watch);          /* NULL is accepted */
  * cancelled: `done` must cope with an owner that lost interest. */
 int loop_run_job(struct loop *loop, loop_fn *work, loop_fn *done, void *owner);
 
-/* `fn` runs on the loop at each arrival of the signal; one owner per signal. */
+/* `fn` runs on the loop at each arrival of the signal; one owner per signal. It ends with the loop
+ * and does not by itself keep the loop running. */
 typedef void loop_signal_fn(void *owner, int signal);
 int loop_on_signal(struct loop *loop, int signal, loop_signal_fn *fn, void *owner);
 

@@ -1,1 +1,2 @@
 # unit tests of base/
+atlantic_unit_test(loop LINKS base)
