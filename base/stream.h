@@ -12,7 +12,8 @@
  *   wake            something may have changed: bytes, room, end or error. Look again.
  *
  * Rules that every implementation keeps and tests/unit/stream_contract.c checks:
- *  1. A stream never calls its owner from inside the owner's call. Wakes come from the loop, merged.
+ *  1. A stream never calls its owner from inside the owner's call. Wakes come from the loop,
+ * merged.
  *  2. After close or abort there is no wake, and the pointer is dead to the owner.
  *  3. Backpressure needs no code of its own: unread bytes are not consumed, the window stays shut.
  *  4. A wrapping stream takes over the inner one, receives its wake first, does its own work, then
@@ -54,6 +55,7 @@ struct stream {
 };
 
 /* For owners. */
+/* A wake follows, since something may have come while nobody, or somebody else, was listening. */
 void stream_set_owner(struct stream *stream, loop_fn *on_wake, void *owner);
 
 static inline int stream_peek(struct stream *stream, struct span *ret, int max)
