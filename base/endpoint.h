@@ -11,9 +11,9 @@
 struct sockaddr;
 struct sockaddr_storage;
 
-enum { NAME_MAX_BYTES = 253 };                       /* RFC 1035 sec. 2.3.4, as text without the root */
-enum { ADDRESS_TEXT_MAX = 56 };                      /* "[v6]:port" and a terminator */
-enum { ENDPOINT_TEXT_MAX = NAME_MAX_BYTES + 8 };     /* "name:port" and a terminator */
+enum { NAME_MAX_BYTES = 253 };                   /* RFC 1035 sec. 2.3.4, as text without the root */
+enum { ADDRESS_TEXT_MAX = 56 };                  /* "[v6]:port" and a terminator */
+enum { ENDPOINT_TEXT_MAX = NAME_MAX_BYTES + 8 }; /* "name:port" and a terminator */
 
 struct address {
     uint8_t family; /* 0 none, 4 or 6 */
