@@ -6,6 +6,7 @@ find_package(Threads REQUIRED)
 pkg_check_modules(UV REQUIRED IMPORTED_TARGET libuv>=1.44)
 pkg_check_modules(CARES REQUIRED IMPORTED_TARGET libcares>=1.18)
 pkg_check_modules(CURL REQUIRED IMPORTED_TARGET libcurl>=7.88)
+pkg_check_modules(YAML REQUIRED IMPORTED_TARGET yaml-0.1>=0.2.5)
 pkg_check_modules(CJSON REQUIRED IMPORTED_TARGET libcjson>=1.7.15)
 pkg_check_modules(NFTABLES REQUIRED IMPORTED_TARGET libnftables>=1.0.6)
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl>=1.0.4)
@@ -13,7 +14,7 @@ pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.42)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 
-# Debian 12 ships neither a pkg-config file for ldns nor one for libcyaml.
+# Debian 12 ships no pkg-config file for ldns.
 function(atlantic_plain_library target header library package)
   find_path(${target}_INCLUDE ${header} REQUIRED)
   find_library(${target}_LIBRARY ${library} REQUIRED)
@@ -22,7 +23,6 @@ function(atlantic_plain_library target header library package)
   target_link_libraries(${target} INTERFACE ${${target}_LIBRARY})
 endfunction()
 atlantic_plain_library(ldns ldns/ldns.h ldns libldns-dev)
-atlantic_plain_library(cyaml cyaml/cyaml.h cyaml libcyaml-dev)
 
 include(cmake/pinned.cmake)
 

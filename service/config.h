@@ -16,6 +16,8 @@
 
 #define CONFIG_PATH "/etc/atlantic/atlantic.yaml"
 
+enum { CONFIG_UPSTREAM_NAME_MAX = 63, CONFIG_UPSTREAM_ADDRESSES_MAX = 8, CONFIG_LISTEN_MAX = 8 };
+
 enum config_upstream_kind {
     CONFIG_DIRECT,
     CONFIG_BLOCK,
@@ -46,18 +48,23 @@ struct config_dns_server {
     char *tls_name;         /* NULL: verify the address */
 };
 
-enum config_blocking { CONFIG_BLOCK_NULL, CONFIG_BLOCK_NXDOMAIN, CONFIG_BLOCK_REFUSED,
-                       CONFIG_BLOCK_CUSTOM };
+enum config_blocking {
+    CONFIG_BLOCK_NULL,
+    CONFIG_BLOCK_NXDOMAIN,
+    CONFIG_BLOCK_REFUSED,
+    CONFIG_BLOCK_CUSTOM
+};
 
 struct config_dns {
     struct config_dns_server *servers; /* tried in order */
     unsigned servers_count;
-    char *tls_ca_file;          /* NULL: the system's */
-    struct address *bootstrap;  /* resolvers for upstream host names only; plain DNS */
+    char *tls_ca_file;         /* NULL: the system's */
+    struct address *bootstrap; /* resolvers for upstream host names only; plain DNS */
     unsigned bootstrap_count;
     enum config_blocking blocking;
     struct address blocking_address4, blocking_address6;
     uint32_t blocking_ttl_s;
+    bool allows_cleartext; /* tcp:// resolvers beside a direct upstream */
     uint32_t cache_entries, cache_bytes, timeout_ms;
 };
 
@@ -130,6 +137,11 @@ int config_parse(const char *name, const char *text, size_t size, struct config 
 int config_read(const char *name, int fd, struct config **ret, struct config_error *error);
 struct config *config_ref(struct config *config);
 void config_unref(struct config *config); /* NULL is accepted; credentials are wiped */
+
+/* May the worker be let out to this address as an upstream's or a bootstrap resolver's? Private
+ * ones only if admits_private_upstreams says so or the file names the very address. Ports don't
+ * matter. */
+bool config_admits(const struct config *config, const struct address *address);
 
 /* The effective configuration as YAML, credentials as "***"; allocated, NULL out of memory. */
 char *config_format(const struct config *config);

@@ -1,2 +1,4 @@
+# unit tests of service/
+atlantic_unit_test(config LINKS config base)
 atlantic_unit_test(ipc LINKS ipc base)
 atlantic_unit_test(power_text LINKS supervisor base)

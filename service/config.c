@@ -1,0 +1,123 @@
+/* One configuration's life: read, loaded by the schema, completed, checked; then immutable. */
+#include "service/config.h"
+
+#include "service/config_check.h"
+#include "service/config_load.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static int build(struct config_yaml *yaml, struct config *config)
+{
+    int result = config_load(yaml, &config_schema, config_yaml_root(yaml), config);
+    if (result == 0)
+        result = config_complete(yaml, config);
+    return result < 0 ? result : config_check(yaml, config);
+}
+
+int config_parse(const char *name, const char *text, size_t size, struct config **ret,
+                 struct config_error *error)
+{
+    struct config_yaml *yaml = NULL;
+    struct config *config = calloc(1, sizeof(*config));
+    int result = config ? 0 : -ENOMEM;
+    if (result == 0) {
+        config->refs = 1;
+        result = config_yaml_open(name, text ? text : "", text ? size : 0, error, &yaml);
+    }
+    if (result == 0)
+        result = build(yaml, config);
+    config_yaml_close(yaml);
+    if (result < 0) {
+        if (result == -ENOMEM)
+            snprintf(error->text, sizeof(error->text), "%s: out of memory", name);
+        config_unref(config);
+        return result;
+    }
+    *ret = config;
+    return 0;
+}
+
+/* A byte more than allowed is enough to know that it is too much. */
+static ssize_t read_whole(int fd, char *to, size_t capacity)
+{
+    size_t size = 0;
+    while (size < capacity) {
+        ssize_t count = pread(fd, to + size, capacity - size, (off_t)size);
+        if (count < 0 && errno == EINTR)
+            continue;
+        if (count < 0)
+            return -errno;
+        if (count == 0)
+            break;
+        size += (size_t)count;
+    }
+    return (ssize_t)size;
+}
+
+int config_read(const char *name, int fd, struct config **ret, struct config_error *error)
+{
+    const size_t capacity = CONFIG_FILE_MAX_BYTES + 1;
+    char *text = malloc(capacity);
+    ssize_t size = text ? read_whole(fd, text, capacity) : -ENOMEM;
+    int result = (int)size;
+    if (size < 0)
+        snprintf(error->text, sizeof(error->text), "%s: %s; is it a readable file?", name,
+                 strerror((int)-size));
+    else
+        result = config_parse(name, text, (size_t)size, ret, error);
+    if (text)
+        explicit_bzero(text, capacity);
+    free(text);
+    return result;
+}
+
+struct config *config_ref(struct config *config)
+{
+    config->refs++;
+    return config;
+}
+
+void config_unref(struct config *config)
+{
+    if (!config || --config->refs > 0)
+        return;
+    config_release(&config_schema, config);
+    free(config);
+}
+
+static bool is_same_ip(const struct address *a, struct address b)
+{
+    b.port = a->port;
+    return address_is_equal(a, &b);
+}
+
+static bool names_address(const struct config_upstream *upstream, const struct address *address)
+{
+    if (is_same_ip(address, upstream->server.address))
+        return true;
+    for (unsigned i = 0; i < upstream->addresses_count; i++) {
+        if (is_same_ip(address, upstream->addresses[i]))
+            return true;
+    }
+    return false;
+}
+
+bool config_admits(const struct config *config, const struct address *address)
+{
+    if (config->admits_private_upstreams || !address_is_private(address))
+        return true;
+    for (unsigned i = 0; i < config->upstreams_count; i++) {
+        if (names_address(&config->upstreams[i], address))
+            return true;
+    }
+    for (unsigned i = 0; i < config->dns.bootstrap_count; i++) {
+        if (is_same_ip(address, config->dns.bootstrap[i]))
+            return true;
+    }
+    return false;
+}

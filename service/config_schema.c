@@ -1,0 +1,311 @@
+/* The rows. Ranges are chosen so that a value that passes works; defaults suit a desktop. */
+#include "service/config_schema.h"
+
+#include <stddef.h>
+
+enum { MINUTE_MS = 60 * 1000, DAY_MS = 24 * 60 * MINUTE_MS };
+
+#define KIB 1024ULL
+#define MIB (1024ULL * KIB)
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+#define SECTION(text, rows, type)                                                                  \
+    {                                                                                              \
+        .what = (text), .fields = (rows), .count = COUNT(rows), .size = (type)                     \
+    }
+#define AT(structure, member) .offset = offsetof(struct structure, member)
+#define LIST(structure, member)                                                                    \
+    .offset = offsetof(struct structure, member), .is_list = true,                                 \
+    .count_offset = offsetof(struct structure, member##_count)
+
+static const char *const kinds[] = {"direct", "block", "http", "https", "socks5", NULL};
+static const char *const blockings[] = {"null", "nxdomain", "refused", "custom", NULL};
+static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
+static const char *const formats[] = {"auto",    "hosts", "domains", "dnsmasq",
+                                      "unbound", "rpz",   "adblock", NULL};
+
+static const struct config_field tls_fields[] = {
+    {.key = "name", .type = &config_type_name, AT(config_upstream, tls_name)},
+    {.key = "ca_file", .type = &config_type_path, AT(config_upstream, tls_ca_file)},
+    {.key = "insecure",
+     .type = &config_type_bool,
+     AT(config_upstream, tls_insecure),
+     .fallback = "false"},
+};
+static const struct config_section tls = SECTION("the TLS settings", tls_fields, 0);
+
+static const struct config_field upstream_fields[] = {
+    {.key = "name",
+     .type = &config_type_text,
+     AT(config_upstream, name),
+     .min = 1,
+     .max = CONFIG_UPSTREAM_NAME_MAX},
+    {.key = "kind",
+     .type = &config_type_enum,
+     AT(config_upstream, kind),
+     .names = kinds,
+     .min = CONFIG_DIRECT},
+    {.key = "server", .type = &config_type_endpoint, AT(config_upstream, server)},
+    {.key = "addresses",
+     .type = &config_type_ip,
+     LIST(config_upstream, addresses),
+     .max = CONFIG_UPSTREAM_ADDRESSES_MAX},
+    {.key = "user", .type = &config_type_secret, AT(config_upstream, user), .min = 1},
+    {.key = "password", .type = &config_type_secret, AT(config_upstream, password)},
+    {.key = "udp", .type = &config_type_bool, AT(config_upstream, udp)},
+    {.key = "pipelined",
+     .type = &config_type_bool,
+     AT(config_upstream, pipelined),
+     .fallback = "false"},
+    {.key = "tls", .section = &tls},
+};
+static const struct config_section upstream =
+    SECTION("an upstream", upstream_fields, sizeof(struct config_upstream));
+
+static const struct config_field tun_fields[] = {
+    {.key = "name",
+     .type = &config_type_text,
+     AT(config_tun, name),
+     .min = 1,
+     .max = 15,
+     .fallback = "atlantic-tun0"},
+    {.key = "mtu",
+     .type = &config_type_u16,
+     AT(config_tun, mtu),
+     .min = 1280,
+     .max = 65535,
+     .fallback = "1500"},
+    {.key = "address4",
+     .type = &config_type_ip,
+     AT(config_tun, address4),
+     .fallback = "198.18.0.1"},
+    {.key = "address6",
+     .type = &config_type_ip,
+     AT(config_tun, address6),
+     .fallback = "fd00:6b73::1"},
+    {.key = "answers_echo",
+     .type = &config_type_bool,
+     AT(config_tun, answers_echo),
+     .fallback = "false"},
+};
+static const struct config_section tun = SECTION("the TUN device", tun_fields, 0);
+
+static const struct config_field local_fields[] = {
+    {.key = "listen",
+     .type = &config_type_address,
+     LIST(config_local, listen),
+     .max = CONFIG_LISTEN_MAX,
+     .fallback = "127.0.0.1:1080 [::1]:1080"},
+    {.key = "user", .type = &config_type_secret, AT(config_local, user), .min = 1},
+    {.key = "password", .type = &config_type_secret, AT(config_local, password), .min = 1},
+};
+static const struct config_section local = SECTION("the local endpoint", local_fields, 0);
+
+static const struct config_field dns_fields[] = {
+    {.key = "servers",
+     .type = &config_type_dns_server,
+     LIST(config_dns, servers),
+     .min = 1,
+     .max = 16,
+     .fallback = "tls://9.9.9.9#dns.quad9.net tls://1.1.1.1#cloudflare-dns.com"},
+    {.key = "allow_cleartext",
+     .type = &config_type_bool,
+     AT(config_dns, allows_cleartext),
+     .fallback = "false"},
+    {.key = "ca_file", .type = &config_type_path, AT(config_dns, tls_ca_file)},
+    {.key = "bootstrap",
+     .type = &config_type_address,
+     LIST(config_dns, bootstrap),
+     .max = 8,
+     .port = 53},
+    {.key = "blocking",
+     .type = &config_type_enum,
+     AT(config_dns, blocking),
+     .names = blockings,
+     .min = CONFIG_BLOCK_NULL,
+     .fallback = "null"},
+    {.key = "blocking_address4", .type = &config_type_ip, AT(config_dns, blocking_address4)},
+    {.key = "blocking_address6", .type = &config_type_ip, AT(config_dns, blocking_address6)},
+    {.key = "blocking_ttl",
+     .type = &config_type_s,
+     AT(config_dns, blocking_ttl_s),
+     .max = DAY_MS,
+     .fallback = "10s"},
+    {.key = "cache_entries",
+     .type = &config_type_u32,
+     AT(config_dns, cache_entries),
+     .max = 10 * 1000 * 1000,
+     .fallback = "10000"},
+    {.key = "cache_size",
+     .type = &config_type_size32,
+     AT(config_dns, cache_bytes),
+     .max = 1024 * MIB,
+     .fallback = "4MiB"},
+    {.key = "timeout",
+     .type = &config_type_ms,
+     AT(config_dns, timeout_ms),
+     .min = 100,
+     .max = MINUTE_MS,
+     .fallback = "5s"},
+};
+static const struct config_section dns = SECTION("the DNS settings", dns_fields, 0);
+
+static const struct config_field list_fields[] = {
+    {.key = "name", .type = &config_type_text, AT(config_list, name), .min = 1, .max = 63},
+    {.key = "file", .type = &config_type_path, AT(config_list, file)},
+    {.key = "format",
+     .type = &config_type_text,
+     AT(config_list, format),
+     .names = formats,
+     .fallback = "auto"},
+    {.key = "category",
+     .type = &config_type_text,
+     AT(config_list, category),
+     .min = 1,
+     .max = 31,
+     .fallback = "ads"},
+    {.key = "enabled", .type = &config_type_bool, AT(config_list, enabled), .fallback = "true"},
+};
+static const struct config_section list =
+    SECTION("a list", list_fields, sizeof(struct config_list));
+
+static const struct config_field filter_fields[] = {
+    {.key = "enabled", .type = &config_type_bool, AT(config_filter, enabled), .fallback = "true"},
+    {.key = "builtin", .type = &config_type_bool, AT(config_filter, builtin), .fallback = "true"},
+    {.key = "lists", .section = &list, LIST(config_filter, lists), .max = 64},
+    {.key = "allow", .type = &config_type_name, LIST(config_filter, allow), .max = 2000},
+    {.key = "deny", .type = &config_type_name, LIST(config_filter, deny), .max = 2000},
+};
+static const struct config_section filter = SECTION("the filter", filter_fields, 0);
+
+static const struct config_field limits_fields[] = {
+    {.key = "tcp_flows",
+     .type = &config_type_u32,
+     AT(config_limits, tcp_flows),
+     .min = 16,
+     .max = 1000000,
+     .fallback = "65536"},
+    {.key = "tcp_knocks",
+     .type = &config_type_u32,
+     AT(config_limits, tcp_knocks),
+     .min = 16,
+     .max = 100000,
+     .fallback = "4096"},
+    {.key = "udp_flows",
+     .type = &config_type_u32,
+     AT(config_limits, udp_flows),
+     .min = 16,
+     .max = 1000000,
+     .fallback = "65536"},
+    {.key = "local_clients",
+     .type = &config_type_u32,
+     AT(config_limits, local_clients),
+     .min = 1,
+     .max = 100000,
+     .fallback = "4096"},
+    {.key = "buffer_size",
+     .type = &config_type_size32,
+     AT(config_limits, buffer_bytes),
+     .min = 16 * KIB,
+     .max = 16 * MIB,
+     .fallback = "512KiB"},
+    {.key = "memory_size",
+     .type = &config_type_size64,
+     AT(config_limits, memory_bytes),
+     .min = 16 * MIB,
+     .max = 64 * 1024 * MIB,
+     .fallback = "256MiB"},
+};
+static const struct config_section limits = SECTION("the limits", limits_fields, 0);
+
+static const struct config_field timeouts_fields[] = {
+    {.key = "connect",
+     .type = &config_type_ms,
+     AT(config_timeouts, connect),
+     .min = 100,
+     .max = 5 * MINUTE_MS,
+     .fallback = "10s"},
+    {.key = "dial",
+     .type = &config_type_ms,
+     AT(config_timeouts, dial),
+     .min = 100,
+     .max = 10 * MINUTE_MS,
+     .fallback = "30s"},
+    {.key = "stall",
+     .type = &config_type_ms,
+     AT(config_timeouts, stall),
+     .min = 1000,
+     .max = 60 * MINUTE_MS,
+     .fallback = "60s"},
+    {.key = "tcp_idle",
+     .type = &config_type_ms,
+     AT(config_timeouts, tcp_idle),
+     .min = 1000,
+     .max = 7 * DAY_MS,
+     .fallback = "2h"},
+    {.key = "tcp_half_closed",
+     .type = &config_type_ms,
+     AT(config_timeouts, tcp_half_closed),
+     .min = 1000,
+     .max = DAY_MS,
+     .fallback = "5m"},
+    {.key = "udp_idle",
+     .type = &config_type_ms,
+     AT(config_timeouts, udp_idle),
+     .min = 1000,
+     .max = DAY_MS,
+     .fallback = "60s"},
+};
+static const struct config_section timeouts = SECTION("the timeouts", timeouts_fields, 0);
+
+static const struct config_field log_fields[] = {
+    {.key = "level",
+     .type = &config_type_enum,
+     AT(config, log_level),
+     .names = levels,
+     .min = LOG_ERROR,
+     .fallback = "notice"},
+    {.key = "names", .type = &config_type_bool, AT(config, log_names), .fallback = "false"},
+};
+static const struct config_section logging = SECTION("the log", log_fields, 0);
+
+static const struct config_field worker_fields[] = {
+    {.key = "user",
+     .type = &config_type_text,
+     AT(config, user),
+     .min = 1,
+     .max = 32,
+     .fallback = "atlantic"},
+    {.key = "group",
+     .type = &config_type_text,
+     AT(config, group),
+     .min = 1,
+     .max = 32,
+     .fallback = "atlantic"},
+};
+static const struct config_section worker = SECTION("the worker", worker_fields, 0);
+
+static const struct config_field top_fields[] = {
+    {.key = "upstreams", .section = &upstream, LIST(config, upstreams), .min = 1, .max = 256},
+    {.key = "tun", .section = &tun, AT(config, tun)},
+    {.key = "local", .section = &local, AT(config, local)},
+    {.key = "dns", .section = &dns, AT(config, dns)},
+    {.key = "filter", .section = &filter, AT(config, filter)},
+    {.key = "refuse_quic", .type = &config_type_bool, AT(config, refuses_quic), .fallback = "true"},
+    {.key = "allow_lan", .type = &config_type_bool, AT(config, admits_lan), .fallback = "false"},
+    {.key = "allow_private_upstreams",
+     .type = &config_type_bool,
+     AT(config, admits_private_upstreams),
+     .fallback = "false"},
+    {.key = "limits", .section = &limits, AT(config, limits)},
+    {.key = "timeouts", .section = &timeouts, AT(config, timeouts)},
+    {.key = "log", .section = &logging},
+    {.key = "worker", .section = &worker},
+};
+const struct config_section config_schema =
+    SECTION("the configuration", top_fields, sizeof(struct config));
+
+size_t config_field_size(const struct config_field *field)
+{
+    return field->section ? field->section->size : field->type->size;
+}
