@@ -11,6 +11,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,6 +23,7 @@ enum {
     /* The same while older bytes wait: the flow is slowed down by its reader, a copy costs nothing
      * and the memory stays within twice the limit. */
     REPACK_WAITING_BYTES = CHUNK_LARGE_BYTES / 2,
+    FEW_BYTES = 512,
     NO_CHUNK_RETRY_MS = 5,
     LINGER_MS = 3000, /* and how much a closed socket still reads away, see must_linger() */
     LINGER_BYTES = 1024 * 1024,
@@ -101,20 +103,34 @@ static int socket_error(int fd)
     return -err;
 }
 
-/* Queue what was just read into `chunk`; takes the reference. */
+/* The pool is at its limit: keep the chunk itself or, as the queue copies what is too small to be
+ * kept by reference, make room for the copy first. Takes the chunk. */
+static int keep_without_copy(struct socket_stream *socket, struct chunk *chunk, size_t at,
+                             size_t size)
+{
+    uint8_t few[FEW_BYTES];
+    struct span span = {.data = chunk->data + at, .size = size, .chunk = chunk};
+    if (size <= sizeof(few)) {
+        memcpy(few, span.data, size);
+        span = (struct span){.data = few, .size = size};
+        chunk_unref(chunk);
+        chunk = NULL;
+    }
+    ssize_t kept = buf_put_spans(&socket->unread, &span, 1);
+    chunk_unref(chunk);
+    return kept == (ssize_t)size ? 0 : -ENOMEM;
+}
+
+/* Queue what was just read into `chunk`; takes the chunk. */
 static int keep_bytes(struct socket_stream *socket, struct chunk *chunk, size_t size)
 {
     size_t repack = buf_size(&socket->unread) ? REPACK_WAITING_BYTES : REPACK_BYTES;
-    struct span span = {.data = chunk->data, .size = size, .chunk = chunk};
-    if (size <= repack)
-        span.chunk = NULL; /* makes the queue copy it */
-    ssize_t kept = buf_put_spans(&socket->unread, &span, 1);
-    if (kept < 0 && !span.chunk) { /* the pool is at its limit: keep the large one */
-        span.chunk = chunk;
-        kept = buf_put_spans(&socket->unread, &span, 1);
-    }
+    ssize_t copied = size <= repack ? buf_put(&socket->unread, chunk->data, size) : 0;
+    size_t done = copied > 0 ? (size_t)copied : 0;
+    if (done < size)
+        return keep_without_copy(socket, chunk, done, size - done);
     chunk_unref(chunk);
-    return kept == (ssize_t)size ? 0 : -ENOMEM;
+    return 0;
 }
 
 static void end_reading(struct socket_stream *socket, int err)

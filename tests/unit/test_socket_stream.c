@@ -1,0 +1,353 @@
+#include "proxy/socket_stream.h"
+
+#include "base/err.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+enum { BUFFER_BYTES = 256 * 1024 };
+
+/* One end is the stream under test, the other a plain non-blocking socket. */
+struct fixture {
+    struct loop *loop;
+    struct stream *stream;
+    int peer;
+    int wakes;
+};
+
+static void tcp_pair(int *ret_a, int *ret_b)
+{
+    struct sockaddr_in where = {.sin_family = AF_INET};
+    socklen_t size = sizeof(where);
+    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof(where)), 0);
+    assert_int_equal(listen(listener, 1), 0);
+    getsockname(listener, (struct sockaddr *)&where, &size);
+    *ret_a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    assert_int_equal(connect(*ret_a, (struct sockaddr *)&where, size), 0);
+    *ret_b = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    assert_true(*ret_b >= 0);
+    close(listener);
+    fcntl(*ret_a, F_SETFL, O_NONBLOCK);
+    fcntl(*ret_b, F_SETFL, O_NONBLOCK);
+}
+
+static void on_wake(void *owner)
+{
+    ((struct fixture *)owner)->wakes++;
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    int fd;
+    f->loop = loop_new();
+    tcp_pair(&fd, &f->peer);
+    assert_int_equal(socket_stream_new(f->loop, fd, BUFFER_BYTES, &f->stream), 0);
+    stream_set_owner(f->stream, on_wake, f);
+    loop_run_once(f->loop, 0);
+    f->wakes = 0;
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    stream_abort(f->stream);
+    if (f->peer >= 0)
+        close(f->peer);
+    loop_run_once(f->loop, 0);
+    loop_free(f->loop);
+    free(f);
+    return 0;
+}
+
+static void wait_for_wake(struct fixture *f)
+{
+    int before = f->wakes;
+    for (int i = 0; i < 1000 && f->wakes == before; i++)
+        loop_run_once(f->loop, 10);
+    assert_true(f->wakes > before);
+}
+
+/* Run until nothing wakes us any more: a stream that spins never gets there. */
+static void settle(struct fixture *f)
+{
+    for (int i = 0; i < 50; i++)
+        loop_run_once(f->loop, 0);
+    f->wakes = 0;
+    for (int i = 0; i < 50; i++)
+        loop_run_once(f->loop, 0);
+    assert_int_equal(f->wakes, 0);
+}
+
+static void send_all(int fd, const void *data, size_t size)
+{
+    assert_int_equal(send(fd, data, size, MSG_NOSIGNAL), size);
+}
+
+static void test_reads_what_was_sent(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 0);
+    send_all(f->peer, "hello", 5);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 5);
+    assert_memory_equal(got, "hello", 5);
+    stream_consume(f->stream, 2);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 3);
+    assert_memory_equal(got, "llo", 3);
+    stream_consume(f->stream, 3);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 0);
+}
+
+static void test_more_arrives_behind_unread_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    send_all(f->peer, "ab", 2);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 2);
+    send_all(f->peer, "cd", 2);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 4);
+    assert_memory_equal(got, "abcd", 4);
+}
+
+static void test_holds_nothing_while_idle(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    send_all(f->peer, "hello", 5);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 5);
+    assert_true(chunk_pool_stats(loop_chunks(f->loop)).used_bytes < 2048);
+    stream_consume(f->stream, 5);
+    assert_int_equal(chunk_pool_stats(loop_chunks(f->loop)).used_bytes, 0);
+}
+
+static void test_large_reads_stay_in_their_chunk(void **state)
+{
+    struct fixture *f = *state;
+    char data[20000];
+    struct span spans[STREAM_SPANS];
+    memset(data, 'x', sizeof(data));
+    send_all(f->peer, data, sizeof(data));
+    wait_for_wake(f);
+    assert_int_equal(stream_peek(f->stream, spans, STREAM_SPANS), 1);
+    assert_int_equal(spans[0].chunk->capacity, CHUNK_LARGE_BYTES);
+    assert_ptr_equal(spans[0].data, spans[0].chunk->data);
+}
+
+static void test_unread_bytes_stop_at_the_limit(void **state)
+{
+    struct fixture *f = *state;
+    static char data[64 * 1024];
+    size_t seen = 0;
+    ssize_t sent, total = 0;
+    for (int i = 0; i < 2000; i++) {
+        struct span spans[64];
+        if ((sent = send(f->peer, data, sizeof(data), MSG_NOSIGNAL)) > 0)
+            total += sent;
+        loop_run_once(f->loop, 0);
+        int count = stream_peek(f->stream, spans, 64);
+        seen = 0;
+        for (int n = 0; n < count; n++)
+            seen += spans[n].size;
+    }
+    assert_true(total > BUFFER_BYTES);
+    assert_int_equal(seen, BUFFER_BYTES);
+    assert_true(chunk_pool_stats(loop_chunks(f->loop)).used_bytes < 2 * BUFFER_BYTES + 70000);
+    settle(f); /* the kernel still has bytes for us, but we are not to be woken for them */
+    stream_consume(f->stream, BUFFER_BYTES);
+    struct span span;
+    assert_int_equal(stream_peek(f->stream, &span, 1), 1);
+}
+
+static void test_no_chunk_left_is_a_pause(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    loop_fake_clock(f->loop, 1000);
+    chunk_pool_set_limit(loop_chunks(f->loop), 0);
+    send_all(f->peer, "hello", 5);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 0);
+    settle(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 0);
+    chunk_pool_set_limit(loop_chunks(f->loop), CHUNK_LARGE_BYTES + 100);
+    loop_fake_clock(f->loop, 2000);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 5);
+    assert_memory_equal(got, "hello", 5);
+}
+
+static void test_end_comes_after_the_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    send_all(f->peer, "bye", 3);
+    shutdown(f->peer, SHUT_WR);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 3);
+    stream_consume(f->stream, 3);
+    while (stream_gather(f->stream, got, sizeof(got)) != ERR_EOF)
+        wait_for_wake(f);
+    settle(f);
+    /* half closed: the other direction goes on */
+    assert_int_equal(stream_write_bytes(f->stream, "still", 5), 5);
+    assert_int_equal(recv(f->peer, got, sizeof(got), 0), 5);
+}
+
+static void test_reset_is_an_error_after_the_bytes(void **state)
+{
+    struct fixture *f = *state;
+    const struct linger reset = {.l_onoff = 1};
+    char got[16];
+    send_all(f->peer, "bye", 3);
+    wait_for_wake(f);
+    setsockopt(f->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(f->peer);
+    f->peer = -1;
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 3);
+    stream_consume(f->stream, 3);
+    while (stream_gather(f->stream, got, sizeof(got)) == 0)
+        wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), -ECONNRESET);
+    settle(f);
+    assert_true(stream_write_bytes(f->stream, "x", 1) < 0);
+}
+
+static void test_failed_write_ends_reading_as_an_error(void **state)
+{
+    struct fixture *f = *state;
+    const struct linger reset = {.l_onoff = 1};
+    char got[16];
+    setsockopt(f->peer, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(f->peer);
+    f->peer = -1;
+    assert_true(stream_write_bytes(f->stream, "x", 1) < 0);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), -ECONNRESET);
+}
+
+static void test_full_then_woken_for_room(void **state)
+{
+    struct fixture *f = *state;
+    static char data[256 * 1024], sink[256 * 1024];
+    struct span span = {.data = (uint8_t *)data, .size = sizeof(data)};
+    ssize_t taken;
+    do
+        taken = stream_write(f->stream, &span, 1);
+    while (taken == (ssize_t)sizeof(data));
+    assert_true(taken >= 0);
+    settle(f);
+    while (recv(f->peer, sink, sizeof(sink), 0) > 0)
+        loop_run_once(f->loop, 0);
+    while (f->wakes == 0) {
+        (void)!recv(f->peer, sink, sizeof(sink), 0);
+        loop_run_once(f->loop, 1);
+    }
+    assert_true(stream_write(f->stream, &span, 1) > 0);
+}
+
+static void test_finish_is_a_fin(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    assert_int_equal(stream_write_bytes(f->stream, "end", 3), 3);
+    assert_int_equal(stream_finish(f->stream), 0);
+    assert_int_equal(recv(f->peer, got, sizeof(got), 0), 3);
+    assert_int_equal(recv(f->peer, got, sizeof(got), 0), 0);
+    assert_true(stream_write_bytes(f->stream, "x", 1) < 0);
+    send_all(f->peer, "more", 4);
+    wait_for_wake(f);
+    while (stream_gather(f->stream, got, sizeof(got)) == 0)
+        wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 4);
+}
+
+static void test_abort_resets(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    stream_abort(f->stream);
+    f->stream = NULL;
+    assert_int_equal(recv(f->peer, got, sizeof(got), 0), -1);
+    assert_int_equal(errno, ECONNRESET);
+}
+
+/* Bytes that nobody read would turn close(2) into a reset, and the answer would be lost. */
+static void test_close_lets_the_last_bytes_arrive(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    send_all(f->peer, "ignored", 7);
+    assert_int_equal(stream_write_bytes(f->stream, "answer", 6), 6);
+    stream_close(f->stream);
+    f->stream = NULL;
+    send_all(f->peer, "ignored", 7);
+    loop_run_once(f->loop, 0);
+    assert_int_equal(recv(f->peer, got, sizeof(got), 0), 6);
+    assert_int_equal(recv(f->peer, got, sizeof(got), 0), 0);
+    close(f->peer);
+    f->peer = -1;
+    loop_run(f->loop); /* returns when the lingering socket is gone */
+}
+
+static void test_close_does_not_wait_for_ever(void **state)
+{
+    struct fixture *f = *state;
+    loop_fake_clock(f->loop, 1000);
+    send_all(f->peer, "ignored", 7);
+    stream_close(f->stream);
+    f->stream = NULL;
+    loop_run_once(f->loop, 0);
+    loop_fake_clock(f->loop, 60000);
+    loop_run(f->loop);
+}
+
+static void test_addresses(void **state)
+{
+    struct fixture *f = *state;
+    struct address local, peer;
+    assert_int_equal(socket_stream_local_address(f->stream, &local), 0);
+    assert_int_equal(socket_stream_peer_address(f->stream, &peer), 0);
+    assert_true(address_is_loopback(&local) && address_is_loopback(&peer));
+    assert_int_not_equal(local.port, peer.port);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_reads_what_was_sent, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_more_arrives_behind_unread_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_holds_nothing_while_idle, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_reads_stay_in_their_chunk, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_unread_bytes_stop_at_the_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_no_chunk_left_is_a_pause, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_end_comes_after_the_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reset_is_an_error_after_the_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_failed_write_ends_reading_as_an_error, set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(test_full_then_woken_for_room, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_finish_is_a_fin, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_abort_resets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_close_lets_the_last_bytes_arrive, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_close_does_not_wait_for_ever, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_addresses, set_up, tear_down),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
