@@ -1,1 +1,1 @@
-# unit tests of killswitch/
+atlantic_unit_test(ruleset LINKS killswitch base)
