@@ -12,13 +12,14 @@ enum { TURN_BYTES = 512 * 1024 };
 
 struct direction {
     struct stream *from, *to;
-    uint64_t *moved;
+    uint64_t *moved, *total; /* the flow's count, and the shared one */
     bool is_ended; /* the end was passed on, or `to` takes no more */
 };
 
 struct relay {
     struct direction up, down;
     struct relay_options options;
+    struct relay_bytes untold; /* where there is no total to count up */
     struct deferred more; /* a direction used up its turn, or this is the first look */
     struct timer quiet;
     uint64_t active_at_ms; /* when bytes moved last; read when the timer fires */
@@ -112,6 +113,7 @@ static int move(struct relay *relay, struct direction *direction)
             size_t offered = spans_size(spans, count);
             stream_consume(direction->from, (size_t)taken);
             *direction->moved += (uint64_t)taken;
+            *direction->total += (uint64_t)taken;
             relay->active_at_ms = loop_now_ms(relay_loop(relay));
             turn += (size_t)taken;
             if ((size_t)taken == offered)
@@ -147,8 +149,9 @@ int relay_start(struct loop *loop, struct stream *client, struct stream *upstrea
         stream_abort(upstream);
         return -ENOMEM;
     }
-    relay->up = (struct direction){.from = client, .to = upstream, .moved = &bytes->up};
-    relay->down = (struct direction){.from = upstream, .to = client, .moved = &bytes->down};
+    struct relay_bytes *total = options->total ? options->total : &relay->untold;
+    relay->up = (struct direction){client, upstream, &bytes->up, &total->up, false};
+    relay->down = (struct direction){upstream, client, &bytes->down, &total->down, false};
     relay->options = *options;
     relay->on_done = on_done;
     relay->owner = owner;

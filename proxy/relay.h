@@ -9,14 +9,17 @@
 
 struct relay;
 
+/* Payload bytes that were taken by the other side. */
+struct relay_bytes {
+    uint64_t up, down; /* up: from client to upstream */
+};
+
 struct relay_options {
     uint32_t idle_timeout_ms;        /* nothing moved at all; 0 for none */
     uint32_t half_close_timeout_ms;  /* one direction ended, nothing moved since; 0 for none */
-};
-
-/* Payload bytes that were taken by the other side; readable at any time, final in on_done. */
-struct relay_bytes {
-    uint64_t up, down; /* up: from client to upstream */
+    /* Counted up beside the flow's own count, as the bytes move; may lie in memory that outlives the
+     * process. NULL for none; borrowed until on_done. */
+    struct relay_bytes *total;
 };
 
 /* why: 0 both directions ended; -ETIMEDOUT; or the error of the side that broke. */
