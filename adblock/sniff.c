@@ -68,7 +68,7 @@ static void take_host(struct http_text authority, struct sniff *ret)
     address_format_ip(&endpoint.address, ret->host);
 }
 
-/* RFC 9112 sec. 3.2: the authority of an absolute target goes before Host. */
+/* An absolute target names the host; the parser has seen that Host, where there is one, agrees. */
 static void take_request_host(const struct http_head *head, struct sniff *ret)
 {
     struct http_text target = head->target;

@@ -1,5 +1,5 @@
-/* Whatever the bytes: a name that is reported can be written in a DNS question, and more bytes never
- * take back what fewer bytes said. */
+/* Whatever the bytes: a name that is reported can be written in a DNS question, and more bytes
+ * never take back what fewer bytes said. */
 #include "adblock/tls_hello.h"
 
 #include <assert.h>

@@ -27,17 +27,18 @@ static void test_http_host(void **state)
     assert_http("GET / HTTP/1.1\r\nHost: WWW.Example.com\r\n\r\n", "www.example.com");
     assert_http("GET / HTTP/1.1\r\nHost: www.example.com:8080\r\n\r\nbody", "www.example.com");
     assert_http("POST /x HTTP/1.0\r\nHost: [2001:DB8::1]:80\r\n\r\n", "2001:db8::1");
-    assert_http("M-SEARCH * HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", "192.0.2.1");
+    assert_http("M-SEARCH / HTTP/1.1\r\nHost: 192.0.2.1\r\n\r\n", "192.0.2.1");
     assert_http("\r\nGET / HTTP/1.1\r\nHost: a.example.\r\n\r\n", "a.example");
     assert_http("GET / HTTP/1.0\r\n\r\n", "");
 }
 
-static void test_http_target_goes_before_host(void **state)
+static void test_http_absolute_target(void **state)
 {
     (void)state;
-    assert_http("GET http://a.example:81/x?y HTTP/1.1\r\nHost: b.example\r\n\r\n", "a.example");
+    assert_http("GET http://a.example:81/x?y HTTP/1.1\r\nHost: a.example:81\r\n\r\n", "a.example");
     assert_http("GET /http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n", "b.example");
-    assert_http("GET http://a.example HTTP/1.1\r\nHost: a.example\r\n\r\n", "a.example");
+    assert_http("GET http://a.example HTTP/1.0\r\n\r\n", "a.example");
+    assert_http("GET http://a.example/ HTTP/1.1\r\nHost: b.example\r\n\r\n", ""); /* refused */
 }
 
 static void test_malformed_heads_are_still_http(void **state)
@@ -62,11 +63,16 @@ static void test_other_protocols(void **state)
 {
     (void)state;
     const char *other[] = {
-        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", "SSH-2.0-OpenSSH_9.2\r\n",
-        "EHLO client.example\r\n",          "INVITE sip:a@b.example SIP/2.0\r\n",
-        "GET /no-version\r\n",              "\x80\x2e\1\3\1",
-        "\x16\2",                           " GET / HTTP/1.1\r\n",
-        "{\"json\": 1}\n",                  "averyveryveryveryveryveryverylongtoken / HTTP/1.1\r\n",
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n",
+        "SSH-2.0-OpenSSH_9.2\r\n",
+        "EHLO client.example\r\n",
+        "INVITE sip:a@b.example SIP/2.0\r\n",
+        "GET /no-version\r\n",
+        "\x80\x2e\1\3\1",
+        "\x16\2",
+        " GET / HTTP/1.1\r\n",
+        "{\"json\": 1}\n",
+        "averyveryveryveryveryveryverylongtoken / HTTP/1.1\r\n",
         "\r\n\r\nPRI * HTTP/2.0\r\n",
     };
     for (size_t i = 0; i < sizeof(other) / sizeof(*other); i++)
@@ -113,7 +119,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_http_host),
-        cmocka_unit_test(test_http_target_goes_before_host),
+        cmocka_unit_test(test_http_absolute_target),
         cmocka_unit_test(test_malformed_heads_are_still_http),
         cmocka_unit_test(test_every_part_of_a_request_needs_more),
         cmocka_unit_test(test_other_protocols),
