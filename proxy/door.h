@@ -1,5 +1,5 @@
-/* The local endpoint: SOCKS5 (RFC 1928, 1929; CONNECT and UDP ASSOCIATE) and HTTP proxy (CONNECT and
- * absolute-URI) on the same port, told apart by the first byte.
+/* The local endpoint: SOCKS5 (RFC 1928, 1929; CONNECT and UDP ASSOCIATE) and HTTP proxy (CONNECT
+ * and absolute-URI) on the same port, told apart by the first byte.
  *
  * Each CONNECT is one inbound. Each absolute-URI request is one inbound of its own, whose stream
  * holds that one request in origin form and takes its response; the client's connection is kept
@@ -23,12 +23,15 @@ struct door_options {
 
 struct door_events {
     void (*on_inbound)(void *owner, struct inbound *inbound);
-    void (*on_associate)(void *owner, struct dgram *client); /* set its callbacks, then it runs */
+    /* Set its callbacks, then it runs. Closing it at once tells the client that UDP is not to be
+     * had; so does a NULL here. */
+    void (*on_associate)(void *owner, struct dgram *client);
 };
 
 struct door_stats {
     uint64_t accepted, refused_at_limit, bad_logins, bad_requests;
-    uint32_t clients;
+    uint64_t datagrams_dropped; /* of strangers, malformed, or more than a socket holds */
+    uint32_t clients;           /* connections now, tunnels and associations included */
 };
 
 /* `listeners` are bound and listening TCP sockets, taken in any case. UDP ASSOCIATE opens a
@@ -38,7 +41,8 @@ int door_open(struct loop *loop, const int *listeners, size_t count,
               struct door **ret);
 int door_set_options(struct door *door, const struct door_options *options);
 struct door_stats door_stats(const struct door *door);
-/* Stops listening; clients that are still in their handshake are closed. */
+/* Stops listening; clients that are still in their handshake, or between two requests, are closed.
+ * What the owner holds (inbounds, streams, dgrams) stays his to end. */
 void door_close(struct door *door);
 
 #endif
