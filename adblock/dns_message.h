@@ -1,6 +1,9 @@
 /* DNS messages: read a question, write an answer of our own, read an answer's addresses and TTL.
- * Questions and blocked answers are read and written by hand (they are the hot path); ldns reads
- * everything rarer. */
+ * All by hand and without allocation, because every conversation starts here; ldns is the judge in
+ * the tests.
+ *
+ * Names are text, lower case, no trailing dot. A dot or an odd byte inside a label is written \DDD
+ * (RFC 1035 sec. 5.1), so that a plain dot always separates two labels. */
 #ifndef ADBLOCK_DNS_MESSAGE_H
 #define ADBLOCK_DNS_MESSAGE_H
 
@@ -12,8 +15,14 @@
 #include <sys/types.h>
 
 enum { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_AAAA = 28, DNS_SVCB = 64, DNS_HTTPS = 65 };
-enum { DNS_NOERROR = 0, DNS_FORMERR = 1, DNS_SERVFAIL = 2, DNS_NXDOMAIN = 3, DNS_NOTIMP = 4,
-       DNS_REFUSED = 5 };
+enum {
+    DNS_NOERROR = 0,
+    DNS_FORMERR = 1,
+    DNS_SERVFAIL = 2,
+    DNS_NXDOMAIN = 3,
+    DNS_NOTIMP = 4,
+    DNS_REFUSED = 5
+};
 enum { DNS_MESSAGE_MAX = 65535, DNS_UDP_DEFAULT = 512, DNS_UDP_OURS = 1232 };
 
 struct dns_question {
@@ -25,7 +34,7 @@ struct dns_question {
 };
 
 /* 0; -EBADMSG not a query (drop it); otherwise a positive RCODE to answer with
- * (dns_message_error works then). */
+ * (dns_message_error works then); 16, BADVERS, is one of them. */
 int dns_message_parse_question(const void *data, size_t size, struct dns_question *ret);
 
 enum dns_blocking { DNS_BLOCK_NULL, DNS_BLOCK_NXDOMAIN, DNS_BLOCK_REFUSED, DNS_BLOCK_CUSTOM };
@@ -49,7 +58,8 @@ ssize_t dns_message_addresses(const void *query, size_t size, const struct dns_q
 ssize_t dns_message_truncated(const void *query, size_t size, const struct dns_question *question,
                               uint8_t *to, size_t capacity);
 
-/* A recursive query of our own for `name`. */
+/* A recursive query of our own for `name`, with EDNS. The size, -EINVAL for a name that cannot be
+ * asked for, or -ENOBUFS. */
 ssize_t dns_message_query(uint16_t id, const char *name, uint16_t qtype, uint8_t *to,
                           size_t capacity);
 
@@ -68,8 +78,15 @@ struct dns_answer {
 /* 0 or -EBADMSG. Also checks that the answer is for `question` (id aside). */
 int dns_message_parse_answer(const void *data, size_t size, const struct dns_question *question,
                              struct dns_answer *ret);
-/* Lower every TTL by `age_s`, in place; OPT is left alone. */
+/* Lower every TTL by `age_s`, in place; OPT is left alone. 0 or -EBADMSG (never for a message that
+ * dns_message_parse_answer took; otherwise some TTLs may have been lowered). */
 int dns_message_age(uint8_t *data, size_t size, uint32_t age_s);
 void dns_message_set_id(uint8_t *data, uint16_t id);
+/* Turn an answer to one query for a name into the answer to another, in place: id, RD and CD, and
+ * the question's bytes as this client spelled them; no OPT for a client without EDNS; header and
+ * question with TC where it is larger than `limit` (question->udp_size, or DNS_MESSAGE_MAX over
+ * TCP). `question` was read from `query`. Returns the new size or -EBADMSG. */
+ssize_t dns_message_fit(uint8_t *data, size_t size, const void *query, size_t query_size,
+                        const struct dns_question *question, size_t limit);
 
 #endif

@@ -1,1 +1,4 @@
 # fuzz targets of adblock/
+atlantic_fuzz_target(dns_message LINKS adblock base ldns)
+atlantic_fuzz_target(tls_hello LINKS adblock base)
+atlantic_fuzz_target(sniff LINKS adblock base)
