@@ -14,6 +14,7 @@
 struct dialer;
 struct dial;
 
+/* 0 stands for the default. */
 struct dialer_options {
     uint32_t connect_timeout_ms; /* one address; default 3000 */
     uint32_t dial_timeout_ms;    /* the whole attempt; default 8000 */
@@ -28,12 +29,14 @@ void dialer_free(struct dialer *dialer); /* all dials must have ended */
  * ERR_TARGET_REFUSED, ERR_TARGET_UNREACHABLE, ERR_NAME  the target's own trouble
  * ERR_REFUSED_BY_PROXY, ERR_AUTH, ERR_TLS, ERR_PROTOCOL, -ECONNREFUSED, -ETIMEDOUT, ... upstream's
  * ERR_BLOCKED  kind block;  ERR_UNSUPPORTED  this kind cannot
- * With UPSTREAM_DIRECT a refusal is the target's own: ERR_TARGET_REFUSED. */
+ * With UPSTREAM_DIRECT a refusal is the target's own: ERR_TARGET_REFUSED. The receiver is woken
+ * once it has become the stream's owner: what the other end sent meanwhile is in it. */
 typedef void dial_done_fn(void *owner, struct stream *stream, int err);
 
 /* Exactly one on_done, from the loop, none after dial_cancel. UPSTREAM_DIRECT wants an address as
  * target (-EINVAL for a name); the others pass a name on as it is. Takes its own reference of
- * `upstream`. Returns 0 or < 0 (then no on_done). */
+ * `upstream`. Returns 0 or < 0 (then no on_done): -EHOSTUNREACH while the upstream has no address.
+ */
 int dial_start(struct dialer *dialer, struct upstream *upstream, const struct endpoint *target,
                dial_done_fn *on_done, void *owner, struct dial **ret);
 void dial_cancel(struct dial *dial); /* NULL is accepted */
@@ -45,9 +48,10 @@ int associate_start(struct dialer *dialer, struct upstream *upstream, associate_
                     void *owner, struct associate **ret);
 void associate_cancel(struct associate *associate);
 
-/* TLS over a connected stream, client side; takes `inner` in any case. The stream is usable at once:
- * writes wait for the handshake, a failed handshake is ERR_TLS from peek. `ca_file` NULL: the
- * system's; `name` is sent as SNI and verified. (proxy/tls_stream.c, the only one to know mbedTLS) */
+/* TLS over a connected stream, client side; takes `inner` in any case. The stream is usable at
+ * once: writes wait for the handshake, a failed handshake is ERR_TLS from peek. `ca_file` NULL: the
+ * system's; `name` is sent as SNI and verified. (proxy/tls_stream.c, the only one to know mbedTLS)
+ */
 struct tls_options {
     const char *name, *ca_file;
     bool is_insecure;

@@ -15,10 +15,10 @@ struct relay_bytes {
 };
 
 struct relay_options {
-    uint32_t idle_timeout_ms;        /* nothing moved at all; 0 for none */
-    uint32_t half_close_timeout_ms;  /* one direction ended, nothing moved since; 0 for none */
-    /* Counted up beside the flow's own count, as the bytes move; may lie in memory that outlives the
-     * process. NULL for none; borrowed until on_done. */
+    uint32_t idle_timeout_ms;       /* nothing moved at all; 0 for none */
+    uint32_t half_close_timeout_ms; /* one direction ended, nothing moved since; 0 for none */
+    /* Counted up beside the flow's own count, as the bytes move; may lie in memory that outlives
+     * the process. NULL for none; borrowed until on_done. */
     struct relay_bytes *total;
 };
 

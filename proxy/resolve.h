@@ -1,5 +1,5 @@
-/* Names of upstream servers -> addresses, by c-ares, from the bootstrap resolvers alone. Never asked
- * for the names that applications want. */
+/* Names of upstream servers -> addresses, by c-ares, from the bootstrap resolvers alone. Never
+ * asked for the names that applications want. */
 #ifndef PROXY_RESOLVE_H
 #define PROXY_RESOLVE_H
 

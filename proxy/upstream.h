@@ -22,7 +22,7 @@ enum { UPSTREAM_NAME_MAX = 63, UPSTREAM_ADDRESSES_MAX = 8 };
 struct upstream_options {
     const char *name; /* unique in the pool; for logs, status and usage */
     enum upstream_kind kind;
-    struct endpoint server; /* unused for direct and block */
+    struct endpoint server;      /* unused for direct and block */
     const char *user, *password; /* NULL for none */
     bool has_udp;                /* socks5: offer UDP ASSOCIATE; direct: always */
     bool is_pipelined;           /* socks5: send greeting, login and request at once */
