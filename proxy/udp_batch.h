@@ -1,0 +1,22 @@
+/* Takes what a UDP socket has received, many datagrams with one system call. */
+#ifndef PROXY_UDP_BATCH_H
+#define PROXY_UDP_BATCH_H
+
+#include "base/dgram.h"
+
+#include <stdbool.h>
+
+enum { UDP_BATCH_MAX = 32 };
+
+/* `data` is borrowed. False: no more of this batch, the receiver has lost interest; the rest of it
+ * is dropped. */
+typedef bool udp_batch_fn(void *owner, const struct address *from, const uint8_t *data,
+                          size_t size);
+
+/* Hand over up to UDP_BATCH_MAX datagrams. From the loop's thread, and not from inside `fn`. */
+void udp_batch_receive(int fd, udp_batch_fn *fn, void *owner);
+
+/* Room for a burst in both directions, as far as the host permits. */
+void udp_batch_size_buffers(int fd);
+
+#endif
