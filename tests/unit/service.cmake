@@ -1,4 +1,6 @@
 # unit tests of service/
 atlantic_unit_test(config LINKS config base)
+atlantic_unit_test(usage LINKS control base)
+atlantic_unit_test(control LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(ipc LINKS ipc base)
 atlantic_unit_test(power_text LINKS supervisor base)

@@ -1,0 +1,51 @@
+/* The methods of the control socket: parameters in, result out. Knows JSON and the source of facts,
+ * no sockets. */
+#ifndef SERVICE_CONTROL_CONTROL_METHOD_H
+#define SERVICE_CONTROL_CONTROL_METHOD_H
+
+#include "service/control/control.h"
+
+#include <cjson/cJSON.h>
+
+enum { CONTROL_CODE_MAX = 32 };
+
+struct control_problem {
+    const char *code; /* static */
+    char message[160];
+    const char *hint; /* static */
+};
+
+/* What a method may look at. */
+struct control_context {
+    const struct control_source *source;
+    struct usage *usage;
+    bool is_admin; /* root */
+};
+
+/* Answer one line. Always returns an object (or NULL without memory); *ret_failed tells whether it
+ * carries an error. */
+cJSON *control_answer(const struct control_context *context, const char *line, size_t size,
+                      bool *ret_failed);
+/* An answer that is an error, for what never was a request. */
+cJSON *control_error(const char *code, const char *message, const char *hint);
+
+/* Fill `result`; 0, or -1 with *problem. (One function per method; status.c and query.c of
+ * control.) */
+typedef int control_method_fn(const struct control_context *context, const cJSON *params,
+                              cJSON *result, struct control_problem *problem);
+control_method_fn control_status_method, control_usage_method, control_flows_method,
+    control_blocked_method, control_check_method;
+
+__attribute__((format(printf, 4, 5))) int control_fail(struct control_problem *problem,
+                                                       const char *code, const char *hint,
+                                                       const char *format, ...);
+/* An optional text; NULL if it is missing. -1 with *problem if it is something else. */
+int control_param_text(const cJSON *params, const char *name, const char **ret,
+                       struct control_problem *problem);
+/* An optional whole number between min and max. */
+int control_param_number(const cJSON *params, const char *name, int min, int max, int fallback,
+                         int *ret, struct control_problem *problem);
+void control_add_number(cJSON *object, const char *name, uint64_t value);
+void control_add_address(cJSON *object, const char *name, const struct address *address);
+
+#endif
