@@ -3,10 +3,11 @@
 
 #include <stddef.h>
 
-enum { MINUTE_MS = 60 * 1000, DAY_MS = 24 * 60 * MINUTE_MS };
-
-#define KIB 1024ULL
-#define MIB (1024ULL * KIB)
+#define KIB       1024ULL
+#define MIB       (1024ULL * KIB)
+#define MINUTE_MS (60ULL * 1000)
+#define DAY_MS    (24ULL * 60 * MINUTE_MS)
+#define DAY_S     (24ULL * 60 * 60)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SECTION(text, rows, type)                                                                  \
@@ -129,12 +130,12 @@ static const struct config_field dns_fields[] = {
     {.key = "blocking_ttl",
      .type = &config_type_s,
      AT(config_dns, blocking_ttl_s),
-     .max = DAY_MS,
+     .max = DAY_S,
      .fallback = "10s"},
     {.key = "cache_entries",
      .type = &config_type_u32,
      AT(config_dns, cache_entries),
-     .max = 10 * 1000 * 1000,
+     .max = 10000000,
      .fallback = "10000"},
     {.key = "cache_size",
      .type = &config_type_size32,
@@ -213,7 +214,7 @@ static const struct config_field limits_fields[] = {
      .type = &config_type_size64,
      AT(config_limits, memory_bytes),
      .min = 16 * MIB,
-     .max = 64 * 1024 * MIB,
+     .max = 65536 * MIB,
      .fallback = "256MiB"},
 };
 static const struct config_section limits = SECTION("the limits", limits_fields, 0);

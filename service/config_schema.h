@@ -48,12 +48,12 @@ struct config_field {
     const struct config_type *type;       /* NULL: a section */
     const struct config_section *section; /* NULL: a value */
     size_t offset;
-    bool is_list; /* then offset is that of a pointer, and count_offset that of an unsigned */
-    size_t count_offset;
+    size_t count_offset;      /* of a list: of an unsigned; offset: of a pointer */
     uint64_t min, max;        /* of a number; items of a list; bytes of a text (max 0: 255) */
     const char *const *names; /* of an enumeration, NULL at the end; the first one's value is min */
     const char *fallback; /* the default, as one would write it; of a list with spaces between */
-    uint16_t port;        /* addresses and endpoints: where none is written; 0: must be written */
+    bool is_list;
+    uint16_t port; /* addresses and endpoints: where none is written; 0: must be written */
 };
 
 extern const struct config_section config_schema;

@@ -81,7 +81,7 @@ struct unit {
 
 static const struct unit no_unit[] = {{"", 1}, {NULL, 0}};
 static const struct unit sizes[] = {
-    {"", 1}, {"KiB", 1024}, {"MiB", 1024 * 1024}, {"GiB", 1024 * 1024 * 1024}, {NULL, 0}};
+    {"", 1}, {"KiB", 1024}, {"MiB", 1048576}, {"GiB", 1073741824}, {NULL, 0}};
 static const struct unit durations_ms[] = {{"ms", 1},      {"s", 1000},     {"m", 60000},
                                            {"h", 3600000}, {"d", 86400000}, {NULL, 0}};
 static const struct unit durations_s[] = {
@@ -149,7 +149,7 @@ static int parse_number(const struct config_field *field, const char *text,
     static int name##_parse(const struct config_field *field, const char *text, void *to,          \
                             struct config_complaint *ret_why)                                      \
     {                                                                                              \
-        uint64_t value;                                                                            \
+        uint64_t value = 0;                                                                        \
         int result = parse_number(field, text, units, &value, ret_why);                            \
         if (result == 0)                                                                           \
             *(ctype *)to = (ctype)value;                                                           \

@@ -25,7 +25,7 @@ static void write_error(struct config_yaml *yaml, const yaml_mark_t *mark, const
 int config_yaml_fail(struct config_yaml *yaml, const yaml_node_t *node, const char *format, ...)
 {
     static const yaml_mark_t start;
-    char text[sizeof(yaml->error->text)];
+    char text[400]; /* leaves room for the place */
     va_list args;
     va_start(args, format);
     vsnprintf(text, sizeof(text), format, args);

@@ -2,6 +2,7 @@
 #include "service/control/control_method.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 static void add_counters(cJSON *object, const struct usage_counters *counters)
@@ -110,7 +111,7 @@ static int normalize_host(struct control_question *question, char *to,
         return control_fail(problem, "bad_params", "write it like ads.example.com",
                             "'%.80s' is not a host name", question->host);
     if (endpoint_is_name(&host))
-        strcpy(to, host.name);
+        snprintf(to, NAME_MAX_BYTES + 1, "%s", host.name);
     else
         address_format_ip(&host.address, to);
     question->host = to;

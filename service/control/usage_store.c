@@ -225,7 +225,7 @@ static uint64_t beyond(uint64_t live, uint64_t folded)
 static int fold_slot(struct usage_store *store, const char *day, const char *name,
                      const struct usage_counters *live, bool *changed)
 {
-    struct usage_counters folded;
+    struct usage_counters folded = {0};
     int result = read_folded(store->writer, name, &folded);
     if (result < 0 || memcmp(&folded, live, sizeof(folded)) == 0)
         return result;
@@ -253,7 +253,7 @@ static void format_day(int64_t day, char to[USAGE_DAY_TEXT_MAX])
     time_t seconds = (time_t)(day * 24 * 60 * 60);
     struct tm tm;
     if (!gmtime_r(&seconds, &tm) || strftime(to, USAGE_DAY_TEXT_MAX, "%Y-%m-%d", &tm) == 0)
-        strcpy(to, "1970-01-01"); /* a clock beyond the year 9999 */
+        memcpy(to, "1970-01-01", USAGE_DAY_TEXT_MAX); /* a clock beyond the year 9999 */
 }
 
 static int fold_all(struct usage_store *store, const struct usage_snapshot *snapshot, bool *changed)
