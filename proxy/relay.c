@@ -13,14 +13,14 @@ enum { TURN_BYTES = 512 * 1024 };
 struct direction {
     struct stream *from, *to;
     uint64_t *moved, *total; /* the flow's count, and the shared one */
-    bool is_ended; /* the end was passed on, or `to` takes no more */
+    bool is_ended;           /* the end was passed on, or `to` takes no more */
 };
 
 struct relay {
     struct direction up, down;
     struct relay_options options;
     struct relay_bytes untold; /* where there is no total to count up */
-    struct deferred more; /* a direction used up its turn, or this is the first look */
+    struct deferred more;      /* a direction used up its turn, or this is the first look */
     struct timer quiet;
     uint64_t active_at_ms; /* when bytes moved last; read when the timer fires */
     int write_err;         /* of the first side that stopped taking bytes */

@@ -5,25 +5,18 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "proxy/keep_bytes.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 enum {
-    /* Reads up to this size are moved to a chunk of their own size, so that a few bytes do not pin
-     * 64 KB until the other side has acknowledged them. */
-    REPACK_BYTES = 4 * 1024,
-    /* The same while older bytes wait: the flow is slowed down by its reader, a copy costs nothing
-     * and the memory stays within twice the limit. */
-    REPACK_WAITING_BYTES = CHUNK_LARGE_BYTES / 2,
-    FEW_BYTES = 512,
     NO_CHUNK_RETRY_MS = 5,
     LINGER_MS = 3000, /* and how much a closed socket still reads away, see must_linger() */
     LINGER_BYTES = 1024 * 1024,
@@ -103,36 +96,6 @@ static int socket_error(int fd)
     return -err;
 }
 
-/* The pool is at its limit: keep the chunk itself or, as the queue copies what is too small to be
- * kept by reference, make room for the copy first. Takes the chunk. */
-static int keep_without_copy(struct socket_stream *socket, struct chunk *chunk, size_t at,
-                             size_t size)
-{
-    uint8_t few[FEW_BYTES];
-    struct span span = {.data = chunk->data + at, .size = size, .chunk = chunk};
-    if (size <= sizeof(few)) {
-        memcpy(few, span.data, size);
-        span = (struct span){.data = few, .size = size};
-        chunk_unref(chunk);
-        chunk = NULL;
-    }
-    ssize_t kept = buf_put_spans(&socket->unread, &span, 1);
-    chunk_unref(chunk);
-    return kept == (ssize_t)size ? 0 : -ENOMEM;
-}
-
-/* Queue what was just read into `chunk`; takes the chunk. */
-static int keep_bytes(struct socket_stream *socket, struct chunk *chunk, size_t size)
-{
-    size_t repack = buf_size(&socket->unread) ? REPACK_WAITING_BYTES : REPACK_BYTES;
-    ssize_t copied = size <= repack ? buf_put(&socket->unread, chunk->data, size) : 0;
-    size_t done = copied > 0 ? (size_t)copied : 0;
-    if (done < size)
-        return keep_without_copy(socket, chunk, done, size - done);
-    chunk_unref(chunk);
-    return 0;
-}
-
 static void end_reading(struct socket_stream *socket, int err)
 {
     socket->read_err = err;
@@ -144,7 +107,7 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
                        size_t asked)
 {
     if (size > 0) {
-        if (keep_bytes(socket, chunk, (size_t)size) < 0) {
+        if (keep_bytes(&socket->unread, chunk, (size_t)size) < 0) {
             end_reading(socket, -ENOMEM);
             return;
         }

@@ -1,0 +1,12 @@
+/* Queues what was just read into a chunk: by reference, or copied where a reference would pin much
+ * more memory than it uses. */
+#ifndef PROXY_KEEP_BYTES_H
+#define PROXY_KEEP_BYTES_H
+
+#include "base/buf.h"
+
+/* The first `size` bytes of `chunk`, for which `to` has room; takes the chunk. 0, or -ENOMEM and
+ * the bytes are lost; the chunk pool's limit alone is no reason for that. */
+int keep_bytes(struct buf *to, struct chunk *chunk, size_t size);
+
+#endif
