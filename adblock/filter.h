@@ -21,29 +21,47 @@ enum filter_format {
     FILTER_ADBLOCK, /* ABP, uBlock Origin, AdGuard, with AdGuard's DNS modifiers */
 };
 
+/* A line that is no rule we can follow: an unknown modifier, a broken pattern. `text` is not
+ * terminated; both are valid for the call only. */
+typedef void filter_dropped_fn(void *owner, size_t line, const char *text, size_t size,
+                               const char *reason);
+
 struct filter_source {
     const char *name;     /* the list's, for explanations */
     const char *category; /* "ads", "trackers", ...; "allow" and "deny" for the user's own */
     enum filter_format format;
     const char *text; /* whole list */
     size_t size;
+    filter_dropped_fn *on_dropped; /* NULL: dropped rules are only counted */
+    void *owner;
 };
 
 struct filter_problem {
     char text[256]; /* "NAME:LINE: what is wrong; what to do" */
 };
 
-/* Compile lists into a filter; runs on any thread. 0; -EINVAL (no list could be read, *problem says
- * which and why), -ENOMEM. */
+/* Compile lists into a filter; runs on any thread. The texts may go afterwards. Everything in a
+ * list of the category "allow" is an exception that nothing beats; "deny" is beaten only by that.
+ * `psl_text` is the public suffix list (publicsuffix.org), NULL for none: then the last two labels
+ * of a name are taken for its site. 0; -EINVAL (no list could be read, *problem says which and
+ * why), -ENOMEM. */
 int filter_compile(const struct filter_source *sources, size_t count, const char *psl_text,
                    size_t psl_size, struct filter **ret, struct filter_problem *problem);
+/* Where Debian's package publicsuffix keeps the list. */
+#define FILTER_PSL_PATH "/usr/share/publicsuffix/public_suffix_list.dat"
+
+/* Write the compiled form to a file (a new one, renamed into place), and map such a file: shared by
+ * all processes that map it, checked before use. save: 0 or negative errno. open: 0; -ENOENT;
+ * -EBADMSG (truncated, altered, or of another version: compile again), other negative errno. */
+int filter_save(const struct filter *filter, const char *path);
+int filter_open(const char *path, struct filter **ret);
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter);
 
 /* A name that somebody wants to reach: a DNS question, a TLS server name, a SOCKS target. */
 struct filter_name {
-    const char *host; /* lower case, no trailing dot */
-    uint16_t qtype;   /* DNS type; 0 when it is not a DNS question */
+    const char *host;             /* lower case, no trailing dot */
+    uint16_t qtype;               /* DNS type; 0 when it is not a DNS question */
     const struct address *client; /* NULL if unknown */
     const char *client_name;      /* NULL if unknown */
     const char *client_tags;      /* comma separated; NULL for none */
@@ -52,14 +70,23 @@ void filter_ask_name(const struct filter *filter, const struct filter_name *name
                      struct verdict *ret);
 
 enum filter_type {
-    FILTER_TYPE_OTHER, FILTER_TYPE_DOCUMENT, FILTER_TYPE_SUBDOCUMENT, FILTER_TYPE_SCRIPT,
-    FILTER_TYPE_IMAGE, FILTER_TYPE_STYLESHEET, FILTER_TYPE_FONT, FILTER_TYPE_MEDIA,
-    FILTER_TYPE_XMLHTTPREQUEST, FILTER_TYPE_WEBSOCKET, FILTER_TYPE_PING, FILTER_TYPE_OBJECT,
+    FILTER_TYPE_OTHER,
+    FILTER_TYPE_DOCUMENT,
+    FILTER_TYPE_SUBDOCUMENT,
+    FILTER_TYPE_SCRIPT,
+    FILTER_TYPE_IMAGE,
+    FILTER_TYPE_STYLESHEET,
+    FILTER_TYPE_FONT,
+    FILTER_TYPE_MEDIA,
+    FILTER_TYPE_XMLHTTPREQUEST,
+    FILTER_TYPE_WEBSOCKET,
+    FILTER_TYPE_PING,
+    FILTER_TYPE_OBJECT,
 };
 
 /* An HTTP request. */
 struct filter_request {
-    const char *url;        /* absolute, as asked for */
+    const char *url; /* absolute, as asked for */
     size_t url_size;
     const char *source_url; /* the page it is for; "" if unknown */
     size_t source_url_size;
@@ -69,14 +96,50 @@ struct filter_request {
 void filter_ask_request(const struct filter *filter, const struct filter_request *request,
                         struct verdict *ret);
 
-/* The list's name and the rule's own text; both always terminated. */
-void filter_describe(const struct filter *filter, const struct verdict *verdict, char *ret_list,
-                     size_t list_capacity, char *ret_rule, size_t rule_capacity);
+/* An address that a name turned out to have: rules that name addresses (RPZ's rpz-ip,
+ * `||192.0.2.1^`) are asked with it. The port plays no part. */
+void filter_ask_address(const struct filter *filter, const struct address *address,
+                        struct verdict *ret);
+
+/* The list's name and the rule's own text; both always terminated. `host` is what was asked about
+ * (of a request, the URL's host): names are kept as hashes only, so it lends the rule its name. */
+void filter_describe(const struct filter *filter, const struct verdict *verdict, const char *host,
+                     char *ret_list, size_t list_capacity, char *ret_rule, size_t rule_capacity);
+
+/* What to answer to a name on which the verdict is VERDICT_HOST or VERDICT_REWRITE. */
+enum filter_answer_kind {
+    FILTER_ANSWER_RECORD,   /* a record of `type`; an answer may have several */
+    FILTER_ANSWER_CNAME,    /* resolve `text` instead and put it in front */
+    FILTER_ANSWER_RCODE,    /* this rcode and nothing else; with NOERROR "no data" */
+    FILTER_ANSWER_DROP,     /* no answer at all (RPZ) */
+    FILTER_ANSWER_TCP_ONLY, /* truncated over UDP, unfiltered over TCP (RPZ) */
+};
+struct filter_answer {
+    enum filter_answer_kind kind;
+    uint16_t rcode;         /* RFC 1035 */
+    uint16_t type;          /* of the record */
+    struct address address; /* of A and AAAA */
+    char text[256];         /* of other types, as in a zone file; the name of a CNAME */
+};
+enum { FILTER_ANSWERS_MAX = 16 };
+/* Returns how many were written. Those of a type other than asked for are left out, so 0 means
+ * "no data". */
+size_t filter_answers(const struct filter *filter, const struct filter_name *name,
+                      const struct verdict *verdict, struct filter_answer *ret, size_t max);
+
+/* Every rule that has something to say, not only the deciding one, in no order. */
+typedef void filter_match_fn(void *owner, const struct verdict *match);
+void filter_explain_name(const struct filter *filter, const struct filter_name *name,
+                         filter_match_fn *fn, void *owner);
+void filter_explain_request(const struct filter *filter, const struct filter_request *request,
+                            filter_match_fn *fn, void *owner);
 
 struct filter_stats {
     size_t lists, names, rules, exceptions, cosmetic, dropped;
     size_t memory_bytes;
 };
 struct filter_stats filter_stats(const struct filter *filter);
+/* The same of one list, by its place among the sources; all 0 where there is none. */
+struct filter_stats filter_list_stats(const struct filter *filter, size_t list);
 
 #endif

@@ -16,8 +16,9 @@ enum verdict_action {
 
 struct verdict {
     enum verdict_action action;
-    uint16_t list; /* index into the filter's sources */
-    uint32_t rule; /* the deciding rule; meaningful unless VERDICT_NONE */
+    uint16_t list;  /* index into the filter's sources */
+    uint32_t rule;  /* the deciding rule; meaningful unless VERDICT_NONE */
+    uint8_t labels; /* of the asked name that the rule spells, from the right; 0: it spells none */
 };
 
 /* Must the conversation be refused? */
