@@ -29,13 +29,17 @@ struct http_forward {
     enum http_forward_end end;
     int err;
     struct deferred telling;
+    struct timer patience; /* with a client that takes nothing, once nobody else looks after it */
 };
+
+enum { FLUSH_MS = 30 * 1000 };
 
 static void forward_free(struct http_forward *forward)
 {
     if (!forward)
         return;
     deferred_cancel(&forward->telling);
+    timer_stop(&forward->patience);
     chunk_unref(forward->head);
     http_answer_done(&forward->answer);
     free(forward);
@@ -57,6 +61,7 @@ static void end(struct http_forward *forward, enum http_forward_end how, int err
     forward->has_ended = true;
     forward->end = how;
     forward->err = err;
+    timer_stop(&forward->patience);
     deferred_schedule(&forward->telling);
     if (forward->is_admitted && !forward->is_released)
         stream_signal(&forward->stream);
@@ -66,6 +71,11 @@ static void fail(struct http_forward *forward, int err)
 {
     bool is_silent = http_answer_is_silent(&forward->answer);
     end(forward, is_silent ? HTTP_FORWARD_SILENT : HTTP_FORWARD_BROKEN, err);
+}
+
+static void on_impatience(void *owner)
+{
+    fail(owner, -ETIMEDOUT);
 }
 
 static void end_if_complete(struct http_forward *forward)
@@ -210,7 +220,10 @@ static void forward_close(struct stream *stream)
     struct http_forward *forward = of_stream(stream);
     if (!forward->has_ended && is_tunnel(forward))
         end(forward, forward->answer.head ? HTTP_FORWARD_BROKEN : HTTP_FORWARD_LAST, ERR_EOF);
-    forward_finish(stream); /* a whole response that waits for the client's room is flushed yet */
+    forward_finish(stream);
+    /* A whole response whose head waits for the client's room is flushed yet. */
+    if (!forward->has_ended && timer_start(&forward->patience, FLUSH_MS) < 0)
+        fail(forward, -ENOMEM);
     release(forward);
 }
 
@@ -317,6 +330,7 @@ int http_forward_new(struct loop *loop, struct stream *client, const struct http
     if (!forward)
         return -ENOMEM;
     deferred_init(&forward->telling, loop, tell, forward);
+    timer_init(&forward->patience, loop, on_impatience, forward);
     int err = rewrite_head(forward, loop_chunks(loop), head, head_size, target);
     if (err < 0) {
         forward_free(forward);
