@@ -88,7 +88,7 @@ static void close_client(struct client *client)
 static void test_carries_both_ways(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     char got[64];
     associate(rig, &client, 0);
     send_datagram(&client, client.udp, TO_NAME "query", sizeof(TO_NAME) - 1 + 5);
@@ -112,7 +112,7 @@ static void test_carries_both_ways(void **state)
 static void test_drops_what_is_not_the_clients(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     int other_ip = udp_socket("127.0.0.2"), other_port = udp_socket("127.0.0.1");
     associate(rig, &client, 0);
     send_datagram(&client, other_ip, TO_ADDRESS "a", sizeof(TO_ADDRESS));
@@ -153,7 +153,7 @@ static void test_believes_a_plausible_announcement(void **state)
 static void test_drops_malformed_datagrams(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     associate(rig, &client, 0);
     send_datagram(&client, client.udp,
                   "\0\0\x01\x01\xc0\0\x02\x07\x01\xbb"
@@ -175,7 +175,7 @@ static void test_drops_malformed_datagrams(void **state)
 static void test_drops_answers_without_a_receiver(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     struct endpoint from;
     static const char large[DGRAM_MAX_BYTES];
     endpoint_parse("192.0.2.7:443", 0, &from);
@@ -196,7 +196,7 @@ static void test_drops_answers_without_a_receiver(void **state)
 static void test_closing_it_ends_the_client(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     associate(rig, &client, 0);
     dgram_close(rig->dgram);
     rig->dgram = NULL;
@@ -208,7 +208,7 @@ static void test_closing_it_ends_the_client(void **state)
 static void test_says_no_when_nobody_takes_it(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     rig->refuses_dgrams = true;
     send_request(rig, &client, 0);
     door_rig_expect(rig, client.tcp, "\x05\x07\x00\x01\0\0\0\0\0\0", 10);
@@ -219,7 +219,7 @@ static void test_says_no_when_nobody_takes_it(void **state)
 static void test_outlives_the_door(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client;
+    struct client client = {.tcp = -1};
     associate(rig, &client, 0);
     door_close(rig->door);
     rig->door = NULL;

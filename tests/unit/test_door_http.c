@@ -149,8 +149,9 @@ static void test_rejects_a_head_without_end(void **state)
     int fd = door_rig_connect(rig);
     char line[1024];
     memset(line, 'x', sizeof(line));
-    memcpy(line, "X: ", 3);
-    memcpy(line + sizeof(line) - 2, "\r\n", 2);
+    line[1] = ':';
+    line[sizeof(line) - 2] = '\r';
+    line[sizeof(line) - 1] = '\n';
     door_rig_send_text(fd, "GET http://a/ HTTP/1.1\r\nHost: a\r\n");
     for (int i = 0; i < 70; i++) {
         (void)send(fd, line, sizeof(line), MSG_NOSIGNAL);
@@ -207,9 +208,9 @@ static void test_drops_idle_connections(void **state)
     int fd = door_rig_connect(rig);
     door_rig_send_text(fd, "GET / HTTP/1.1\r\nHost: a\r\n\r\n");
     expect_status(rig, fd, 400);
-    loop_fake_clock(rig->loop, 50 * 1000);
+    loop_fake_clock(rig->loop, 50000);
     door_rig_expect_silence(rig, fd);
-    loop_fake_clock(rig->loop, 70 * 1000);
+    loop_fake_clock(rig->loop, 70000);
     assert_string_equal(door_rig_read_to_end(rig, fd), "");
     close(fd);
 }

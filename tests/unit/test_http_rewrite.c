@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -126,11 +127,14 @@ static void test_says_when_it_does_not_fit(void **state)
 /* As many fields as there may be, each a byte longer afterwards ("a:b" becomes "a: b"). */
 static void test_grows_no_more_than_it_says(void **state)
 {
-    char text[2048] = "GET http://a/ HTTP/1.1\r\nHost:a\r\n";
+    static const char start[] = "GET http://a/ HTTP/1.1\r\nHost:a\r\n";
+    char text[2048];
+    size_t size = sizeof(start) - 1;
     (void)state;
-    for (int i = 1; i < HTTP_HEADERS_MAX; i++)
-        strcat(text, "a:b\r\n");
-    strcat(text, "\r\n");
+    snprintf(text, sizeof(text), "%s", start);
+    for (int i = 1; i < HTTP_HEADERS_MAX; i++, size += 5)
+        snprintf(text + size, sizeof(text) - size, "a:b\r\n");
+    snprintf(text + size, sizeof(text) - size, "\r\n");
     assert_true(rewrite_request(text, strlen(text) + HTTP_REWRITE_EXTRA_BYTES) > 0);
 }
 
