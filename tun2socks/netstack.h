@@ -1,5 +1,5 @@
-/* Packets in, conversations out: the TUN descriptor, lwIP behind it, and what comes of them. Accepts
- * any destination, IPv4 and IPv6. One per process: lwIP's state is global.
+/* Packets in, conversations out: the TUN descriptor, lwIP behind it, and what comes of them.
+ * Accepts any destination, IPv4 and IPv6. One per process: lwIP's state is global.
  *
  * A TCP SYN becomes an inbound that lwIP sees only when it is admitted; an application's UDP socket
  * (source address and port) becomes a dgram at its first datagram and ends by its idle timeout. */
@@ -17,12 +17,12 @@ struct netstack;
 enum netstack_echo { NETSTACK_ECHO_REFUSE, NETSTACK_ECHO_ANSWER };
 
 struct netstack_options {
-    uint16_t mtu;                /* of the device */
-    uint32_t tcp_max;            /* connections at a time */
-    uint32_t knocks_max;         /* SYNs waiting for an answer */
-    uint32_t udp_max;            /* application sockets at a time */
-    uint32_t udp_idle_ms;        /* default 60000; RFC 4787 sec. 4.3 wants >= 2 min for unknown use */
-    uint32_t buffer_bytes;       /* per direction and connection: receive window and send queue */
+    uint16_t mtu;          /* of the device */
+    uint32_t tcp_max;      /* connections at a time */
+    uint32_t knocks_max;   /* SYNs waiting for an answer */
+    uint32_t udp_max;      /* application sockets at a time */
+    uint32_t udp_idle_ms;  /* default 60000; RFC 4787 sec. 4.3 wants >= 2 min for unknown use */
+    uint32_t buffer_bytes; /* per direction and connection: receive window and send queue */
     enum netstack_echo echo;
 };
 
@@ -37,9 +37,9 @@ struct netstack_stats {
     uint32_t tcp, udp, knocks;
 };
 
-/* `tun_fd`: an open TUN device with IFF_NO_PI, not blocking; with_vnet: IFF_VNET_HDR is on (offloads
- * are then asked for by the netstack, and what the kernel refuses is done without). Borrowed: the
- * caller closes it after netstack_close. */
+/* `tun_fd`: an open TUN device with IFF_NO_PI, not blocking; with_vnet: IFF_VNET_HDR is on
+ * (offloads are then asked for by the netstack, and what the kernel refuses is done without).
+ * Borrowed: the caller closes it after netstack_close. */
 int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
                   const struct netstack_options *options, const struct netstack_events *events,
                   void *owner, struct netstack **ret);

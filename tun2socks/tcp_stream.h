@@ -1,0 +1,34 @@
+/* One TCP connection of an application, lwIP's side of it as a base/stream.h. */
+#ifndef TUN2SOCKS_TCP_STREAM_H
+#define TUN2SOCKS_TCP_STREAM_H
+
+#include "base/stream.h"
+#include "tun2socks/flow_table.h"
+
+struct tcp_stack;
+struct tcp_pcb;
+struct tcp_pcb_listen;
+struct packet;
+
+/* Answer the SYN in `syn` (its memory is borrowed): the stream is usable at once and its flow is in
+ * the stack's table. 0, -ENOMEM. */
+int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct stream **ret);
+/* A packet of the stream's 4-tuple; `chunk` as in tcp_stack_input. */
+void tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk);
+/* A SYN that cannot belong to this connection any more: the client has forgotten it. True: it is
+ * gone from the table. */
+bool tcp_stream_yields_to(struct flow *flow, const struct packet *syn);
+/* The path to the client takes only packets of this size. */
+void tcp_stream_limit_packets(struct flow *flow, size_t mtu);
+/* The netstack closes: reset it; a stream with an owner stays with him and reports -ENETDOWN. */
+void tcp_stream_shut(struct flow *flow);
+
+/* For tcp_stack.c. */
+void tcp_stream_listen(struct tcp_pcb_listen *listener);
+void tcp_stream_flush(struct list *dirty_node);
+struct tcp_pcb *tcp_stream_hot_pcb(struct list *hot_node); /* NULL: lwIP has freed it */
+void tcp_stream_after_tick(struct list *hot_node);
+/* The payload per packet that the connection's peer takes. */
+uint16_t tcp_stream_peer_mss(const struct tcp_pcb *pcb);
+
+#endif
