@@ -1,0 +1,47 @@
+/* The lists in force: reads files (and the list that comes with Atlantic), compiles them off the
+ * loop, and swaps the filter when it is ready. Whatever goes wrong, the last good filter stays. */
+#ifndef ADBLOCK_LISTS_H
+#define ADBLOCK_LISTS_H
+
+#include "adblock/filter.h"
+#include "base/loop.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct lists;
+
+struct lists_source {
+    const char *name, *category;
+    const char *path; /* NULL: the built-in list */
+    enum filter_format format;
+};
+
+struct lists_options {
+    const struct lists_source *sources;
+    size_t count;
+    const char *const *allow; /* names: themselves and everything below; beat every list */
+    size_t allow_count;
+    const char *const *deny;
+    size_t deny_count;
+};
+
+/* `on_change` comes from the loop whenever another filter took over. */
+struct lists *lists_new(struct loop *loop, loop_fn *on_change, void *owner);
+void lists_free(struct lists *lists);
+
+/* Read every file now and start to compile; the newest call wins. Copies what it needs. 0; < 0 with
+ * one clear line in ret_error (which file, what to do) and nothing changed. The very first call
+ * compiles before it returns, so that no question is ever asked without a filter. */
+int lists_set(struct lists *lists, const struct lists_options *options, char *ret_error,
+              size_t capacity);
+/* Can these lists be read? For a check of the configuration; changes nothing. */
+int lists_check(const struct lists_options *options, char *ret_error, size_t capacity);
+
+/* Borrowed until the next turn of the loop; NULL before the first lists_set. */
+const struct filter *lists_filter(const struct lists *lists);
+
+/* "hosts", "domains", ...; -EINVAL. */
+int lists_parse_format(const char *text, enum filter_format *ret);
+
+#endif
