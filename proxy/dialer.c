@@ -21,13 +21,18 @@ struct dialer *dialer_new(struct loop *loop, const struct dialer_options *option
     if (!dialer)
         return NULL;
     dialer->loop = loop;
+    dialer_set_options(dialer, options);
+    return dialer;
+}
+
+void dialer_set_options(struct dialer *dialer, const struct dialer_options *options)
+{
     dialer->options = (struct dialer_options){
         .connect_timeout_ms = or_default(options->connect_timeout_ms, defaults.connect_timeout_ms),
         .dial_timeout_ms = or_default(options->dial_timeout_ms, defaults.dial_timeout_ms),
         .stall_timeout_ms = or_default(options->stall_timeout_ms, defaults.stall_timeout_ms),
         .buffer_bytes = or_default(options->buffer_bytes, defaults.buffer_bytes),
     };
-    return dialer;
 }
 
 void dialer_free(struct dialer *dialer)

@@ -23,6 +23,8 @@ struct dialer_options {
 };
 
 struct dialer *dialer_new(struct loop *loop, const struct dialer_options *options);
+/* For dials that start from now on; 0 means the default. */
+void dialer_set_options(struct dialer *dialer, const struct dialer_options *options);
 void dialer_free(struct dialer *dialer); /* all dials must have ended */
 
 /* err 0 and a connected stream that the receiver owns, or NULL and a negative code:

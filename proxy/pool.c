@@ -160,9 +160,11 @@ static bool was_tried(const struct member *member, struct upstream *const *tried
     return false;
 }
 
+/* An upstream whose server has no address yet cannot be dialed, and that is not its fault. */
 static bool is_ready(const struct member *member, uint64_t now_ms)
 {
-    return member->breaker == BREAKER_CLOSED || now_ms >= member->retry_at_ms;
+    return upstream_is_dialable(member->upstream) &&
+           (member->breaker == BREAKER_CLOSED || now_ms >= member->retry_at_ms);
 }
 
 static void start_trial(struct member *member, uint64_t now_ms)

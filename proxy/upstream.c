@@ -76,7 +76,7 @@ int upstream_new(const struct upstream_options *options, struct upstream **ret)
     upstream->has_udp = options->has_udp;
     upstream->is_pipelined = options->is_pipelined;
     upstream->tls_insecure = options->tls_insecure;
-    if (needs_server(upstream->kind) && !endpoint_is_name(&upstream->server))
+    if (!options->needs_admission && needs_server(upstream->kind) && !endpoint_is_name(&upstream->server))
         upstream_set_addresses(upstream, &upstream->server.address, 1);
     *ret = upstream;
     return 0;
@@ -127,6 +127,11 @@ bool upstream_is_same(const struct upstream *upstream, const struct upstream_opt
            upstream->has_udp == options->has_udp &&
            upstream->is_pipelined == options->is_pipelined &&
            upstream->tls_insecure == options->tls_insecure;
+}
+
+bool upstream_is_dialable(const struct upstream *upstream)
+{
+    return !needs_server(upstream->kind) || upstream->address_count > 0;
 }
 
 const char *upstream_kind_text(enum upstream_kind kind)

@@ -29,6 +29,9 @@ struct upstream_options {
     const char *tls_name;        /* https: name to verify; NULL: server's */
     const char *tls_ca_file;     /* https: NULL for the system's */
     bool tls_insecure;           /* https: do not verify (logged as a warning) */
+    /* Not to be dialed before upstream_set_addresses, even where `server` is an address: a firewall
+     * has to let it through first. */
+    bool needs_admission;
 };
 
 struct upstream {
@@ -51,6 +54,8 @@ void upstream_unref(struct upstream *upstream); /* NULL is accepted */
 void upstream_set_addresses(struct upstream *upstream, const struct address *addresses,
                             unsigned count);
 bool upstream_is_same(const struct upstream *upstream, const struct upstream_options *options);
+/* Has it an address to connect to, or does it need none? */
+bool upstream_is_dialable(const struct upstream *upstream);
 const char *upstream_kind_text(enum upstream_kind kind);
 
 #endif
