@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proxy/socks5.h"
+#include "proxy/udp_batch.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -10,8 +11,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { DATAGRAMS_PER_WAKE = 64 };
-
 struct door_dgram {
     struct dgram dgram;
     struct door_client *client;
@@ -19,7 +18,8 @@ struct door_dgram {
     int fd;
     struct address bound, peer; /* peer: the client's socket; family 0 until it is known */
     bool is_over;               /* on_end was called */
-    bool *ret_closed;           /* on the stack of who calls the owner right now */
+    bool is_receiving;          /* inside on_datagram: a close has to wait */
+    bool is_closed;
 };
 
 static struct door_dgram *of_dgram(struct dgram *dgram)
@@ -69,13 +69,11 @@ static bool is_from_client(struct door_dgram *dgram, const struct address *from)
     return dgram->peer.family != 0;
 }
 
-/* Returns false when the owner closed the dgram meanwhile. */
-static bool take(struct door_dgram *dgram, const struct address *from, const uint8_t *data,
-                 size_t size)
+static bool on_received(void *owner, const struct address *from, const uint8_t *data, size_t size)
 {
+    struct door_dgram *dgram = owner;
     struct endpoint peer;
     uint8_t fragment;
-    bool is_closed = false;
     ssize_t header = is_from_client(dgram, from)
                          ? socks5_parse_udp_header(data, size, &fragment, &peer)
                          : ERR_PROTOCOL;
@@ -84,38 +82,30 @@ static bool take(struct door_dgram *dgram, const struct address *from, const uin
         count_drop(dgram);
         return true;
     }
-    dgram->ret_closed = &is_closed;
     dgram->dgram.on_datagram(dgram->dgram.owner, &peer, data + header, size - (size_t)header);
-    if (!is_closed)
-        dgram->ret_closed = NULL;
-    return !is_closed;
+    return !dgram->is_closed;
+}
+
+/* The client goes with it, unless it was not told yet (inside on_associate). */
+static void let_go(struct door_dgram *dgram)
+{
+    struct door_client *client = dgram->client;
+    client->association = NULL;
+    dgram_free(dgram);
+    if (client->is_associated)
+        door_client_free(client, false);
 }
 
 static void on_ready(void *owner, int events, int err)
 {
     struct door_dgram *dgram = owner;
-    uint8_t data[DGRAM_MAX_BYTES + 1];
     (void)events;
-    if (err < 0) {
-        watch_set(dgram->watch, 0);
-        door_dgram_end(&dgram->dgram, err);
-        return;
-    }
-    for (int i = 0; i < DATAGRAMS_PER_WAKE; i++) {
-        struct sockaddr_storage name;
-        socklen_t name_size = sizeof(name);
-        struct address from;
-        ssize_t size =
-            recvfrom(dgram->fd, data, sizeof(data), 0, (struct sockaddr *)&name, &name_size);
-        if (size < 0 && errno == EAGAIN)
-            return;
-        /* Otherwise it is an ICMP error about something we sent: the client's port is closed. */
-        if (size < 0 || address_from_sockaddr((struct sockaddr *)&name, &from) < 0)
-            continue;
-        from = address_unmapped(&from);
-        if (!take(dgram, &from, data, (size_t)size))
-            return;
-    }
+    (void)err; /* what a datagram socket reports is about one datagram, and does not last */
+    dgram->is_receiving = true;
+    udp_batch_receive(dgram->fd, on_received, dgram);
+    dgram->is_receiving = false;
+    if (dgram->is_closed)
+        let_go(dgram);
 }
 
 static int door_dgram_send(struct dgram *base, const struct endpoint *peer, const void *data,
@@ -150,13 +140,9 @@ static void door_dgram_refuse(struct dgram *base)
 static void door_dgram_close(struct dgram *base)
 {
     struct door_dgram *dgram = of_dgram(base);
-    struct door_client *client = dgram->client;
-    if (dgram->ret_closed)
-        *dgram->ret_closed = true;
-    client->association = NULL;
-    dgram_free(dgram);
-    if (client->is_associated)
-        door_client_free(client, false);
+    dgram->is_closed = true;
+    if (!dgram->is_receiving)
+        let_go(dgram);
 }
 
 static const struct dgram_ops dgram_ops = {
@@ -196,6 +182,7 @@ int door_dgram_open(struct door_client *client, const struct address *announced,
         dgram_free(dgram);
         return err;
     }
+    udp_batch_size_buffers(dgram->fd);
     dgram->dgram.ops = &dgram_ops;
     dgram->dgram.client = client->address;
     dgram->dgram.client.port = 0;

@@ -39,6 +39,10 @@ static void on_datagram(void *owner, const struct endpoint *peer, const void *da
     memcpy(rig->datagram, data, size);
     rig->datagram_size = size;
     rig->datagrams++;
+    if (rig->closes_on_datagram) {
+        dgram_close(rig->dgram);
+        rig->dgram = NULL;
+    }
 }
 
 static void on_dgram_end(void *owner, int err)

@@ -18,7 +18,7 @@ struct door_rig {
     int inbound_count, gone;
     int refuse_at_once; /* the answer of on_inbound, or 0 to leave it to the test */
     struct dgram *dgram;
-    bool refuses_dgrams;
+    bool refuses_dgrams, closes_on_datagram;
     int dgram_end;
     struct endpoint peer; /* of the last datagram from the client */
     char datagram[2048];

@@ -205,6 +205,19 @@ static void test_closing_it_ends_the_client(void **state)
     close_client(&client);
 }
 
+static void test_may_be_closed_while_it_receives(void **state)
+{
+    struct door_rig *rig = *state;
+    struct client client = {.tcp = -1};
+    rig->closes_on_datagram = true;
+    associate(rig, &client, 0);
+    for (int i = 0; i < 3; i++)
+        send_datagram(&client, client.udp, TO_ADDRESS, sizeof(TO_ADDRESS) - 1);
+    assert_string_equal(door_rig_read_to_end(rig, client.tcp), "");
+    assert_int_equal(rig->datagrams, 1);
+    close_client(&client);
+}
+
 static void test_says_no_when_nobody_takes_it(void **state)
 {
     struct door_rig *rig = *state;
@@ -240,6 +253,7 @@ int main(void)
         TEST(test_drops_malformed_datagrams),
         TEST(test_drops_answers_without_a_receiver),
         TEST(test_closing_it_ends_the_client),
+        TEST(test_may_be_closed_while_it_receives),
         TEST(test_says_no_when_nobody_takes_it),
         TEST(test_outlives_the_door),
     };
