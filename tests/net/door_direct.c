@@ -1,6 +1,6 @@
-/* The local door on a loopback port, whose inbounds are dialled directly: what the door's tests with
- * real clients talk to. Every name means 127.0.0.1. Prints its port, runs until its standard input
- * ends, then prints the door's counters.
+/* The local door on a loopback port, whose inbounds are dialled directly: what the door's tests
+ * with real clients talk to. Every name means 127.0.0.1. Prints its port, runs until its standard
+ * input ends, then prints the door's counters.
  *
  * door_direct [USER PASSWORD] */
 #include "base/err.h"
@@ -191,8 +191,7 @@ static void stop(struct host *host)
            (unsigned long long)stats.accepted, (unsigned long long)stats.refused_at_limit,
            (unsigned long long)stats.bad_logins, (unsigned long long)stats.bad_requests,
            stats.clients);
-    list_each(node, &host->flows)
-    {
+    list_each(node, &host->flows) {
         struct flow *flow = list_item(node, struct flow, node);
         if (flow->relay) {
             relay_abort(flow->relay);

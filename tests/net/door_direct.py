@@ -87,6 +87,11 @@ class Echo(socketserver.BaseRequestHandler):
         sock.sendto(data, self.client_address)
 
 
+class EchoServer(socketserver.ThreadingUDPServer):
+    max_packet_size = 65536
+    daemon_threads = True
+
+
 def start(server):
     threading.Thread(target=server.serve_forever, daemon=True).start()
     return server.server_address[1]
@@ -122,15 +127,15 @@ def via_curl(door, web):
     for proxy in (["--socks5-hostname", door.address], ["--socks5", door.address],
                   ["-x", f"http://{door.address}"],
                   ["--proxytunnel", "-x", f"http://{door.address}"],
-                  ["--proxy1.0", door.address]):
+                  ["--proxytunnel", "--proxy1.0", door.address]):
         where = f"http://127.0.0.1:{web}" if proxy[0] == "--socks5" else url
         for path in ("/payload", "/chunked", "/until-close"):
-            if proxy[0] == "--proxy1.0" and path == "/chunked":
-                continue  # this server sends chunks to whomever it likes
             done = curl(*proxy, where + path)
             assert sha256(done.stdout) == SUM, (proxy, path, len(done.stdout))
         assert curl(*proxy, "-I", where + "/payload").stdout.startswith(b"HTTP/1.1 200")
         curl(*proxy, where + "/cut", fails=True)
+    old = curl("-0", "-i", "-x", f"http://{door.address}", url + "/payload").stdout
+    assert sha256(old.split(b"\r\n\r\n", 1)[1]) == SUM
     print("curl: every way in, every framing")
 
 
@@ -276,7 +281,7 @@ def parallel(door, web):
 def main():
     program = sys.argv[1]
     web, other = (start(Server(("127.0.0.1", 0), Site)) for _ in range(2))
-    echo = start(socketserver.ThreadingUDPServer(("127.0.0.1", 0), Echo))
+    echo = start(EchoServer(("127.0.0.1", 0), Echo))
     folder = os.environ.get("TMPDIR", "/tmp")
     door = Door(program)
     via_curl(door, web)
