@@ -3,6 +3,8 @@
 #include "base/err.h"
 
 #include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 static_assert((int)HTTP_CONNECT_REQUEST_MAX >= 4 + 2 * SOCKS5_MESSAGE_MAX,
@@ -13,10 +15,29 @@ enum { NEEDS_MORE = 0, GOES_ON = 1, IS_THROUGH = 2 };
 /* The head of a reply to CONNECT; what a proxy has to say fits well into it. */
 enum { HTTP_REPLY_MAX = 16 * 1024 };
 
-/* The first bytes of what the server has sent, in one piece: < 0 ended or broken. */
-static ssize_t look(struct handshake *handshake, void *to, size_t capacity)
+/* As the codecs' parse_, for the message that is due; `ret` is its result. */
+typedef ssize_t parse_fn(const uint8_t *data, size_t size, void *ret);
+
+/* Take the server's next message out of the stream, no byte more. 1 it is in `ret`; 0 it is not all
+ * there yet; < 0 malformed, ended or broken. */
+static int take_message(struct handshake *handshake, parse_fn *parse, void *ret)
 {
-    return stream_gather(handshake->stream, to, capacity);
+    size_t before = handshake->begun_size;
+    ssize_t more =
+        stream_gather(handshake->stream, handshake->begun + before, handshake->begun_max - before);
+    if (more <= 0)
+        return (int)more;
+    size_t size = before + (size_t)more;
+    ssize_t used = parse(handshake->begun, size, ret);
+    if (used < 0)
+        return (int)used;
+    if (used == 0 && size == handshake->begun_max)
+        return ERR_PROTOCOL;
+    /* An incomplete message has all the bytes there are, and a complete one ends in the new ones.
+     */
+    stream_consume(handshake->stream, (used ? (size_t)used : size) - before);
+    handshake->begun_size = used ? 0 : size;
+    return used > 0;
 }
 
 static int append_login(struct handshake *handshake)
@@ -36,48 +57,58 @@ static void append_request(struct handshake *handshake)
                                             handshake->target);
 }
 
+struct socks5_reply {
+    uint8_t code;
+    struct address bound;
+};
+
+static ssize_t parse_socks5_reply(const uint8_t *data, size_t size, void *ret)
+{
+    struct socks5_reply *reply = ret;
+    return socks5_parse_reply(data, size, &reply->code, &reply->bound);
+}
+
 static int step_socks5_reply(struct handshake *handshake)
 {
-    uint8_t data[SOCKS5_MESSAGE_MAX], code;
-    ssize_t size = look(handshake, data, sizeof(data));
-    if (size > 0)
-        size = socks5_parse_reply(data, (size_t)size, &code, &handshake->bound);
-    if (size <= 0)
-        return (int)size;
-    if (code != SOCKS5_SUCCEEDED)
-        return socks5_code_to_err(code);
-    stream_consume(handshake->stream, (size_t)size);
-    return IS_THROUGH;
+    struct socks5_reply reply;
+    int result = take_message(handshake, parse_socks5_reply, &reply);
+    if (result <= 0)
+        return result;
+    handshake->bound = reply.bound;
+    return reply.code == SOCKS5_SUCCEEDED ? IS_THROUGH : socks5_code_to_err(reply.code);
+}
+
+static ssize_t parse_socks5_login_reply(const uint8_t *data, size_t size, void *ret)
+{
+    return socks5_parse_login_reply(data, size, ret);
 }
 
 static int step_socks5_login(struct handshake *handshake)
 {
-    uint8_t data[2];
     bool is_accepted;
-    ssize_t size = look(handshake, data, sizeof(data));
-    if (size > 0)
-        size = socks5_parse_login_reply(data, (size_t)size, &is_accepted);
-    if (size <= 0)
-        return (int)size;
+    int result = take_message(handshake, parse_socks5_login_reply, &is_accepted);
+    if (result <= 0)
+        return result;
     if (!is_accepted)
         return ERR_AUTH;
-    stream_consume(handshake->stream, (size_t)size);
     handshake->step = step_socks5_reply;
     if (!handshake->upstream->is_pipelined)
         append_request(handshake);
     return GOES_ON;
 }
 
+static ssize_t parse_socks5_choice(const uint8_t *data, size_t size, void *ret)
+{
+    return socks5_parse_choice(data, size, ret);
+}
+
 static int step_socks5_choice(struct handshake *handshake)
 {
     const struct upstream *upstream = handshake->upstream;
-    uint8_t data[2], method;
-    ssize_t size = look(handshake, data, sizeof(data));
-    if (size > 0)
-        size = socks5_parse_choice(data, (size_t)size, &method);
-    if (size <= 0)
-        return (int)size;
-    stream_consume(handshake->stream, (size_t)size);
+    uint8_t method;
+    int result = take_message(handshake, parse_socks5_choice, &method);
+    if (result <= 0)
+        return result;
     if (method == SOCKS5_LOGIN && upstream->user) {
         handshake->step = step_socks5_login;
         return upstream->is_pipelined || append_login(handshake) == 0 ? GOES_ON : ERR_AUTH;
@@ -109,24 +140,21 @@ static int begin_socks5(struct handshake *handshake)
     return err;
 }
 
+static ssize_t parse_http_reply(const uint8_t *data, size_t size, void *ret)
+{
+    return http_connect_parse_reply((const char *)data, size, ret);
+}
+
 static int step_http_reply(struct handshake *handshake)
 {
-    char data[HTTP_REPLY_MAX];
     int status;
-    ssize_t had = look(handshake, data, sizeof(data)), size = had;
-    if (had > 0)
-        size = http_connect_parse_reply(data, (size_t)had, &status);
-    if (size == 0 && had == sizeof(data))
-        return ERR_PROTOCOL;
-    if (size <= 0)
-        return (int)size;
-    if (status >= 200) {
-        int err = http_connect_status_to_err(status);
-        if (err < 0)
-            return err;
-    }
-    stream_consume(handshake->stream, (size_t)size);
-    return status >= 200 ? IS_THROUGH : GOES_ON;
+    int result = take_message(handshake, parse_http_reply, &status);
+    if (result <= 0)
+        return result;
+    if (status < 200) /* RFC 9110 sec. 15.2: an interim one */
+        return GOES_ON;
+    int err = http_connect_status_to_err(status);
+    return err < 0 ? err : IS_THROUGH;
 }
 
 static int begin_http(struct handshake *handshake)
@@ -177,11 +205,16 @@ int handshake_start(struct handshake *handshake, struct stream *stream,
     handshake->command = command;
     handshake->on_done = on_done;
     handshake->owner = owner;
+    handshake->begun_max = upstream->kind == UPSTREAM_SOCKS5 ? SOCKS5_MESSAGE_MAX : HTTP_REPLY_MAX;
     int err = ERR_UNSUPPORTED;
     if (upstream->kind == UPSTREAM_SOCKS5)
         err = begin_socks5(handshake);
     else if (upstream->kind == UPSTREAM_HTTP || upstream->kind == UPSTREAM_HTTPS)
         err = begin_http(handshake);
+    if (err == 0) {
+        handshake->begun = malloc(handshake->begun_max);
+        err = handshake->begun ? 0 : -ENOMEM;
+    }
     if (err < 0)
         return err;
     handshake->stream = stream;
@@ -195,5 +228,6 @@ void handshake_stop(struct handshake *handshake)
         return;
     stream_set_owner(handshake->stream, NULL, NULL);
     handshake->stream = NULL;
+    free(handshake->begun);
     explicit_bzero(handshake->bytes, handshake->size);
 }

@@ -26,6 +26,10 @@ struct handshake {
     struct address bound; /* SOCKS5: of the reply; family 0: unknown */
     size_t size, sent;    /* of our part */
     uint8_t bytes[HTTP_CONNECT_REQUEST_MAX];
+    /* The beginning of the server's next message, taken out of the stream: bytes that stayed there
+     * would hide the end that may follow them. */
+    uint8_t *begun;
+    size_t begun_size, begun_max;
 };
 
 /* Becomes the stream's owner until on_done, which comes once, from the loop. `stream`, `upstream`

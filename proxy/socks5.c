@@ -227,16 +227,18 @@ ssize_t socks5_parse_reply(const uint8_t *data, size_t size, uint8_t *ret_code,
         return ERR_PROTOCOL;
     if (size < 2)
         return 0;
-    ssize_t used = -1;
-    if (data[1] == SOCKS5_SUCCEEDED) {
-        if (size < 3)
-            return 0;
-        used = measure_endpoint(data + 3, size - 3);
-        if (used <= 0)
-            return used == 0 ? 0 : ERR_PROTOCOL;
-        if (data[3] != ATYP_NAME)
-            get_address(data + 3, &bound);
+    if (data[1] != SOCKS5_SUCCEEDED) {
+        *ret_code = data[1];
+        *ret_bound = bound;
+        return 2;
     }
+    if (size < 3)
+        return 0;
+    ssize_t used = measure_endpoint(data + 3, size - 3);
+    if (used <= 0)
+        return used == 0 ? 0 : ERR_PROTOCOL;
+    if (data[3] != ATYP_NAME)
+        get_address(data + 3, &bound);
     *ret_code = data[1];
     *ret_bound = bound;
     return 3 + used;
