@@ -1,5 +1,7 @@
 # unit tests of service/
 atlantic_unit_test(config LINKS config base)
+target_compile_definitions(test_config PRIVATE
+  ATLANTIC_EXAMPLE="${PROJECT_SOURCE_DIR}/packaging/atlantic.yaml")
 atlantic_unit_test(usage LINKS control base)
 atlantic_unit_test(control LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(ipc LINKS ipc base)

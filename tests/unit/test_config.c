@@ -346,6 +346,37 @@ static void test_read(void **state)
     assert_null(config);
 }
 
+/* The file that is installed: as it is, and with its commented defaults made real. */
+static void test_installed_file(void **state)
+{
+    static char text[32 * 1024], real[sizeof(text)];
+    size_t at = 0;
+    (void)state;
+    FILE *file = fopen(ATLANTIC_EXAMPLE, "r");
+    assert_non_null(file);
+    text[fread(text, 1, sizeof(text) - 1, file)] = '\0';
+    fclose(file);
+    /* Prose is "# text", a default "#key: value" or "#  key: value". */
+    for (const char *line = text; *line; line = strchr(line, '\n') + 1) {
+        size_t size = (size_t)(strchr(line, '\n') - line) + 1;
+        bool is_prose = line[0] == '#' && line[1] == ' ' && line[2] != ' ';
+        assert_true(size < 104);
+        if (is_prose)
+            continue;
+        memcpy(real + at, line + (line[0] == '#'), size - (line[0] == '#'));
+        at += size - (line[0] == '#');
+    }
+    struct config *expected = parse(NULL), *as_it_is = parse(text), *made_real = parse(real);
+    char *texts[] = {config_format(expected), config_format(as_it_is), config_format(made_real)};
+    assert_string_equal(texts[0], texts[1]);
+    assert_string_equal(texts[0], texts[2]);
+    for (size_t i = 0; i < 3; i++)
+        free(texts[i]);
+    config_unref(expected);
+    config_unref(as_it_is);
+    config_unref(made_real);
+}
+
 static bool admits(const struct config *config, const char *ip)
 {
     struct address address;
@@ -386,6 +417,7 @@ int main(void)
         cmocka_unit_test(test_empty_keys_mean_defaults),
         cmocka_unit_test(test_cleartext_resolver_by_permission),
         cmocka_unit_test(test_read),
+        cmocka_unit_test(test_installed_file),
         cmocka_unit_test(test_admits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
