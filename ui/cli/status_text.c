@@ -1,0 +1,183 @@
+#include "ui/cli/status_text.h"
+
+#include "ui/cli/table.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const char *text_at(const cJSON *object, const char *name)
+{
+    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+    return text ? text : "";
+}
+
+/* -1: there is no such number. */
+static long long number_at(const cJSON *object, const char *name)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
+    return cJSON_IsNumber(item) ? (long long)item->valuedouble : -1;
+}
+
+static void copy_member(cJSON *to, const cJSON *from, const char *name, cJSON *fallback)
+{
+    const cJSON *item = cJSON_GetObjectItemCaseSensitive(from, name);
+    if (item)
+        cJSON_Delete(fallback);
+    cJSON_AddItemToObject(to, name, item ? cJSON_Duplicate(item, true) : fallback);
+}
+
+cJSON *status_merge(const struct client_power *power, const cJSON *worker, const cJSON *today)
+{
+    static const char *const texts[] = {"state", "reason", "upstream", "fence",
+                                        "tun",   "wish",   "version"};
+    static const char *const numbers[] = {"worker_pid", "uptime_s", "since"};
+    cJSON *status = cJSON_CreateObject();
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
+        cJSON_AddStringToObject(status, texts[i], client_power_get(power, texts[i]));
+    for (size_t i = 0; i < sizeof(numbers) / sizeof(numbers[0]); i++)
+        cJSON_AddNumberToObject(status, numbers[i],
+                                strtod(client_power_get(power, numbers[i]), NULL));
+    copy_member(status, worker, "upstreams", cJSON_CreateArray());
+    copy_member(status, worker, "counters", cJSON_CreateObject());
+    const cJSON *total = cJSON_GetObjectItemCaseSensitive(today, "total");
+    if (total)
+        cJSON_AddItemToObject(status, "today", cJSON_Duplicate(total, true));
+    return status;
+}
+
+struct state_text {
+    const char *state, *colour, *sentence, *advice;
+    bool names_reason;
+};
+
+static const struct state_text *describe(const char *state)
+{
+    static const struct state_text texts[] = {
+        {"off", "", "Off: traffic leaves this computer as if Atlantic were not installed",
+         "turn it on with: atlantic on", false},
+        {"connecting", "\033[33m", "Connecting: nothing leaves until an upstream answers", "",
+         true},
+        {"on", "\033[32m", "On: everything leaves through", "", false},
+        {"blocked", "\033[31m", "Blocked: nothing leaves this computer",
+         "mend that and run: atlantic reload; or give up protection: atlantic off", true},
+        {"failing", "\033[31m", "Failing: nothing leaves this computer, and it keeps trying",
+         "see: journalctl -u atlanticd; or give up protection: atlantic off", true},
+    };
+    static const struct state_text unknown = {
+        "", "", "The service is in a state that this program does not know",
+        "are both of the same version?", true};
+    for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+        if (strcmp(texts[i].state, state) == 0)
+            return &texts[i];
+    }
+    return &unknown;
+}
+
+void status_print_headline(const cJSON *status, bool has_colour, FILE *to)
+{
+    const char *state = text_at(status, "state"), *reason = text_at(status, "reason");
+    const char *upstream = text_at(status, "upstream");
+    const struct state_text *text = describe(state);
+    fprintf(to, "%s%s%s", has_colour ? text->colour : "", text->sentence,
+            has_colour && *text->colour ? "\033[0m" : "");
+    if (strcmp(state, "on") == 0)
+        fprintf(to, " %s", *upstream ? upstream : "the upstreams");
+    if (text->names_reason && *reason)
+        fprintf(to, ": %s", reason);
+    if (*text->advice)
+        fprintf(to, "; %s", text->advice);
+    fputs(text->advice[0] && text->advice[strlen(text->advice) - 1] == '?' ? "\n" : ".\n", to);
+}
+
+static void add_line(struct table *table, const char *name, const char *value)
+{
+    if (*value)
+        table_add(table, (const char *const[]){name, value});
+}
+
+static void add_since(struct table *table, const cJSON *status, long long now_s)
+{
+    char figure[TABLE_FIGURE_MAX];
+    long long since = number_at(status, "since");
+    if (since > 0 && since <= now_s)
+        add_line(table, "since", table_duration((uint64_t)(now_s - since) * 1000, figure));
+}
+
+static void add_worker(struct table *table, const cJSON *status)
+{
+    char text[80], figure[TABLE_FIGURE_MAX];
+    long long pid = number_at(status, "worker_pid"), uptime_s = number_at(status, "uptime_s");
+    if (uptime_s < 0)
+        return;
+    if (pid > 0)
+        snprintf(text, sizeof(text), "worker %lld, service up %s", pid,
+                 table_duration((uint64_t)uptime_s * 1000, figure));
+    else
+        snprintf(text, sizeof(text), "no worker, service up %s",
+                 table_duration((uint64_t)uptime_s * 1000, figure));
+    add_line(table, "process", text);
+}
+
+static void add_upstreams(struct table *table, const cJSON *status)
+{
+    const cJSON *upstream;
+    char text[512];
+    cJSON_ArrayForEach(upstream, cJSON_GetObjectItemCaseSensitive(status, "upstreams"))
+    {
+        const char *error = text_at(upstream, "last_error");
+        bool rests = strcmp(text_at(upstream, "health"), "resting") == 0;
+        snprintf(text, sizeof(text), "%s (%s%s%s): %s%s%s", text_at(upstream, "name"),
+                 text_at(upstream, "kind"), *text_at(upstream, "server") ? " " : "",
+                 text_at(upstream, "server"), text_at(upstream, "health"),
+                 rests && *error ? ", " : "", rests ? error : "");
+        add_line(table, "upstream", text);
+    }
+}
+
+static void add_counters(struct table *table, const cJSON *status)
+{
+    const cJSON *counters = cJSON_GetObjectItemCaseSensitive(status, "counters");
+    const cJSON *flows = cJSON_GetObjectItemCaseSensitive(counters, "flows");
+    const cJSON *filter = cJSON_GetObjectItemCaseSensitive(counters, "filter");
+    char text[120];
+    if (number_at(flows, "tcp") >= 0 && number_at(flows, "udp") >= 0) {
+        snprintf(text, sizeof(text), "%lld TCP, %lld UDP now", number_at(flows, "tcp"),
+                 number_at(flows, "udp"));
+        add_line(table, "flows", text);
+    }
+    if (number_at(filter, "asked") >= 0 && number_at(filter, "blocked") >= 0) {
+        snprintf(text, sizeof(text), "%lld of %lld blocked since the worker started",
+                 number_at(filter, "blocked"), number_at(filter, "asked"));
+        add_line(table, "filter", text);
+    }
+}
+
+static void add_today(struct table *table, const cJSON *status)
+{
+    const cJSON *today = cJSON_GetObjectItemCaseSensitive(status, "today");
+    char text[120], up[TABLE_FIGURE_MAX], down[TABLE_FIGURE_MAX];
+    if (!today)
+        return;
+    snprintf(text, sizeof(text), "%s down, %s up, %lld requests, %lld blocked",
+             table_bytes((uint64_t)number_at(today, "bytes_down"), down),
+             table_bytes((uint64_t)number_at(today, "bytes_up"), up), number_at(today, "requests"),
+             number_at(today, "blocked"));
+    add_line(table, "today", text);
+}
+
+void status_print(const cJSON *status, long long now_s, bool has_colour, FILE *to)
+{
+    struct table *table = table_new("<<");
+    status_print_headline(status, has_colour, to);
+    if (!table)
+        return;
+    add_since(table, status, now_s);
+    add_line(table, "fence", text_at(status, "fence"));
+    add_line(table, "device", text_at(status, "tun"));
+    add_worker(table, status);
+    add_upstreams(table, status);
+    add_counters(table, status);
+    add_today(table, status);
+    table_print(table, false, has_colour, to);
+    table_free(table);
+}
