@@ -1,4 +1,5 @@
 # unit tests of proxy/
+atlantic_unit_test(associate SOURCES script_server.c LINKS proxy base)
 atlantic_unit_test(basic_auth LINKS proxy base)
 atlantic_unit_test(door SOURCES door_rig.c LINKS proxy base)
 atlantic_unit_test(door_dgram SOURCES door_rig.c LINKS proxy base)
@@ -13,4 +14,5 @@ atlantic_unit_test(pool LINKS proxy base)
 atlantic_unit_test(resolve LINKS proxy base)
 atlantic_unit_test(socket_stream LINKS proxy base)
 atlantic_unit_test(socks5 LINKS proxy base)
+atlantic_unit_test(udp_socket_dgram LINKS proxy base)
 atlantic_unit_test(upstream LINKS proxy base)
