@@ -132,9 +132,19 @@ static int until_timer(const struct loop *loop)
     return wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
 }
 
+/* Is there anything that could wake us? */
+static bool is_alive(struct loop *loop)
+{
+    return loop->poller.interested > 0 || !list_is_empty(&loop->deferred) ||
+           (loop->has_fake_clock ? has_due_timer(loop) : loop->timers.count > 0) ||
+           background_is_alive(&loop->background);
+}
+
 static int poll_timeout(struct loop *loop, int most_ms)
 {
     if (loop->is_stopping || !list_is_empty(&loop->deferred) || has_due_timer(loop))
+        return 0;
+    if (!is_alive(loop)) /* the deferred calls of this turn may have ended all */
         return 0;
     return sooner(most_ms, sooner(until_timer(loop), background_timeout(&loop->background)));
 }
@@ -155,13 +165,6 @@ static void run_turn(struct loop *loop, int wait_ms)
     loop->is_in_turn = false;
 }
 
-static bool is_alive(struct loop *loop)
-{
-    return loop->poller.interested > 0 || !list_is_empty(&loop->deferred) ||
-           (loop->has_fake_clock ? has_due_timer(loop) : loop->timers.count > 0) ||
-           background_is_alive(&loop->background);
-}
-
 void loop_run(struct loop *loop)
 {
     while (!loop->is_stopping && is_alive(loop))
@@ -171,7 +174,7 @@ void loop_run(struct loop *loop)
 
 void loop_run_once(struct loop *loop, uint64_t wait_ms)
 {
-    bool may_wait = list_is_empty(&loop->deferred) && is_alive(loop);
+    bool may_wait = list_is_empty(&loop->deferred);
     int most_ms = wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
     run_turn(loop, may_wait ? most_ms : 0);
     loop->is_stopping = false;

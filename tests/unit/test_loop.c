@@ -193,6 +193,19 @@ static void deferred_calls_come_once_and_in_order(void **state)
     assert_string_equal(diary.text, "ab");
 }
 
+static void run_returns_when_deferred_calls_were_the_last(void **state)
+{
+    struct loop *loop = *state;
+    struct diary diary = {0};
+    struct entry entry;
+    entry_init(&entry, loop, &diary, 'a');
+    for (int i = 0; i < 3; i++) {
+        deferred_schedule(&entry.deferred);
+        loop_run(loop);
+    }
+    assert_string_equal(diary.text, "aaa");
+}
+
 static void a_deferred_call_may_cancel_another_of_its_pass(void **state)
 {
     struct loop *loop = *state;
@@ -502,6 +515,7 @@ int main(void)
         loop_test(a_timer_that_restarts_itself_does_not_hold_the_loop),
         loop_test(many_timers_keep_their_order),
         loop_test(deferred_calls_come_once_and_in_order),
+        loop_test(run_returns_when_deferred_calls_were_the_last),
         loop_test(a_deferred_call_may_cancel_another_of_its_pass),
         loop_test(endless_deferral_does_not_starve_descriptors),
         loop_test(a_watch_is_level_triggered_and_can_be_paused),
