@@ -3,3 +3,15 @@ atlantic_unit_test(loop LINKS base)
 atlantic_unit_test(map LINKS base)
 atlantic_unit_test(http_head LINKS base)
 atlantic_unit_test(http_body LINKS base)
+
+# The rules of base/stream.h, to be linked by the test of every implementation.
+add_library(stream_contract STATIC
+  stream_contract.c contract/bytes.c contract/ends.c contract/fixture.c contract/remote.c)
+target_link_libraries(stream_contract PRIVATE atlantic_flags base PkgConfig::CMOCKA)
+atlantic_unit_test(fake_stream LINKS stream_contract fake base)
+# The suite itself must be able to fail: once for each of these defects.
+foreach(defect wake-inside wake-after-close no-flush no-end lost-bytes no-finish wrong-bytes)
+  add_test(NAME unit/stream_contract/finds-${defect} COMMAND test_fake_stream ${defect})
+  set_tests_properties(unit/stream_contract/finds-${defect} PROPERTIES
+    LABELS unit TIMEOUT 60 WILL_FAIL TRUE)
+endforeach()
