@@ -14,8 +14,8 @@
 #include <cmocka.h>
 
 enum {
-    MUCH_BYTES = 1024 * 1024,       /* more than one window */
-    FLOOD_BYTES = 256 * MUCH_BYTES, /* more than any stream may hold without being read */
+    MUCH_BYTES = 1024 * 1024,      /* more than one window */
+    FLOOD_BYTES = 64 * MUCH_BYTES, /* more than any stream may hold without being read */
     FEW_WAKES = 10,
 };
 
