@@ -1,2 +1,3 @@
 # fuzz targets of service/
 atlantic_fuzz_target(config LINKS config base)
+atlantic_fuzz_target(control LINKS control base PkgConfig::CJSON)

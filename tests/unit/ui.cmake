@@ -3,3 +3,8 @@ atlantic_unit_test(answer_text LINKS cli base PkgConfig::CJSON)
 atlantic_unit_test(client LINKS client base PkgConfig::CJSON)
 atlantic_unit_test(options LINKS cli client base PkgConfig::CJSON)
 atlantic_unit_test(status_text LINKS cli client base PkgConfig::CJSON)
+atlantic_unit_test(program LINKS cli client base PkgConfig::CJSON)
+add_test(NAME unit/completions
+  COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/test_completions.sh
+    $<TARGET_FILE:atlantic> ${PROJECT_SOURCE_DIR}/packaging/completions)
+set_tests_properties(unit/completions PROPERTIES LABELS unit TIMEOUT 60)

@@ -1,0 +1,72 @@
+# bash completion for atlantic
+
+_atlantic()
+{
+    local commands='on off status restart reload usage flows blocked filter config'
+    local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
+    local command='' sub='' i
+    COMPREPLY=()
+
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            --run-dir) ((i++)) ;;
+            -*) ;;
+            *)
+                if [[ -z $command ]]; then
+                    command=${COMP_WORDS[i]}
+                elif [[ -z $sub ]]; then
+                    sub=${COMP_WORDS[i]}
+                fi
+                ;;
+        esac
+    done
+
+    case $before in
+        --run-dir)
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -d -- "$word")
+            return
+            ;;
+        --by)
+            mapfile -t COMPREPLY < <(compgen -W 'day upstream day,upstream' -- "$word")
+            return
+            ;;
+        --from | --to)
+            mapfile -t COMPREPLY < <(compgen -W "$(date -u +%F)" -- "$word")
+            return
+            ;;
+        --limit) return ;;
+        --list | --psl)
+            compopt -o filenames 2>/dev/null
+            mapfile -t COMPREPLY < <(compgen -f -- "$word")
+            return
+            ;;
+    esac
+
+    local choices='--run-dir --help'
+    case $command in
+        '') choices="$commands $choices --version" ;;
+        on) choices+=' --wait' ;;
+        status) choices+=' --json --watch --wait' ;;
+        usage) choices+=' --json --by --from --to' ;;
+        flows | blocked) choices+=' --json --limit' ;;
+        filter)
+            case $sub in
+                '') choices="check explain --help" ;;
+                check) choices="--json --batch --list --psl --dns" ;;
+                explain) choices="--list --psl --help" ;;
+            esac
+            ;;
+        config)
+            if [[ $sub == check ]]; then
+                compopt -o filenames 2>/dev/null
+                mapfile -t COMPREPLY < <(compgen -f -- "$word")
+                return
+            fi
+            choices="check --help"
+            ;;
+    esac
+    mapfile -t COMPREPLY < <(compgen -W "$choices" -- "$word")
+}
+
+complete -F _atlantic atlantic
