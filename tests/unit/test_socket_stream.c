@@ -1,10 +1,9 @@
 #include "proxy/socket_stream.h"
 
 #include "base/err.h"
+#include "tcp_pair.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -23,24 +22,6 @@ struct fixture {
     int peer;
     int wakes;
 };
-
-static void tcp_pair(int *ret_a, int *ret_b)
-{
-    struct sockaddr_in where = {.sin_family = AF_INET};
-    socklen_t size = sizeof(where);
-    int listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(listener, (struct sockaddr *)&where, sizeof(where)), 0);
-    assert_int_equal(listen(listener, 1), 0);
-    getsockname(listener, (struct sockaddr *)&where, &size);
-    *ret_a = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    assert_int_equal(connect(*ret_a, (struct sockaddr *)&where, size), 0);
-    *ret_b = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
-    assert_true(*ret_b >= 0);
-    close(listener);
-    fcntl(*ret_a, F_SETFL, O_NONBLOCK);
-    fcntl(*ret_b, F_SETFL, O_NONBLOCK);
-}
 
 static void on_wake(void *owner)
 {
