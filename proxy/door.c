@@ -38,6 +38,7 @@ static void pause_accepting(struct door *door, int err)
 
 static void take_client(struct door *door, int fd)
 {
+    struct address address = {0}, local = {0};
     struct stream *inner;
     if (door->stats.clients >= door->options.clients_max) {
         door->stats.refused_at_limit++;
@@ -49,7 +50,10 @@ static void take_client(struct door *door, int fd)
         close(fd);
         return;
     }
-    if (door_client_new(door, inner) == 0)
+    /* A client that has reset already has no addresses; its first step finds that out. */
+    (void)socket_stream_peer_address(inner, &address);
+    (void)socket_stream_local_address(inner, &local);
+    if (door_client_new(door, inner, &address, &local) == 0)
         door->stats.accepted++;
 }
 

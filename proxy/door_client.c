@@ -5,7 +5,6 @@
 #include "base/log.h"
 #include "proxy/door_http.h"
 #include "proxy/door_socks.h"
-#include "proxy/socket_stream.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -74,15 +73,19 @@ static int look_at_first_byte(struct door_client *client)
     return ERR_PROTOCOL;
 }
 
-static int read_away(struct door_client *client)
+int door_client_read_away(struct door_client *client)
 {
     struct span spans[STREAM_SPANS];
     int count = stream_peek(client->inner, spans, STREAM_SPANS);
     size_t size = 0;
     for (int i = 0; i < count; i++)
         size += spans[i].size;
+    if (size == 0)
+        return count;
     stream_consume(client->inner, size);
-    return count;
+    /* There may be more; but others have their turn first. */
+    door_client_set_step(client, client->step);
+    return 0;
 }
 
 void door_client_linger(struct door_client *client)
@@ -90,7 +93,7 @@ void door_client_linger(struct door_client *client)
     client->is_given_away = false;
     stream_finish(client->inner);
     door_client_set_timeout(client, LINGER_MS);
-    door_client_set_step(client, read_away);
+    door_client_set_step(client, door_client_read_away);
 }
 
 /* ---- the inbound ---- */
@@ -207,7 +210,8 @@ static const struct stream_ops stream_ops = {
 
 /* ---- life ---- */
 
-int door_client_new(struct door *door, struct stream *inner)
+int door_client_new(struct door *door, struct stream *inner, const struct address *address,
+                    const struct address *local)
 {
     struct door_client *client = calloc(1, sizeof(*client));
     if (!client) {
@@ -217,11 +221,10 @@ int door_client_new(struct door *door, struct stream *inner)
     client->door = door;
     client->loop = door->loop;
     client->inner = inner;
+    client->address = *address;
+    client->local = *local;
     stream_init(&client->stream, door->loop, &stream_ops);
     timer_init(&client->timer, door->loop, on_timeout, client);
-    /* A client that has reset already is found out by its first step. */
-    (void)socket_stream_peer_address(inner, &client->address);
-    (void)socket_stream_local_address(inner, &client->local);
     list_append(&door->clients, &client->node);
     door->stats.clients++;
     door_client_set_timeout(client, door->options.handshake_timeout_ms);

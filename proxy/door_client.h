@@ -64,14 +64,18 @@ struct door_client {
     bool is_associated;        /* socks: and the client knows of it */
 };
 
-/* Takes `inner`, counts the client, waits for its first byte. 0 or < 0 (then `inner` is closed). */
-int door_client_new(struct door *door, struct stream *inner);
+/* Takes `inner`, which came from `address` to `local`; counts the client, waits for its first byte.
+ * 0 or -ENOMEM (then `inner` was reset). */
+int door_client_new(struct door *door, struct stream *inner, const struct address *address,
+                    const struct address *local);
 /* `does_reset`: the client must not take this for an ordinary end. */
 void door_client_free(struct door_client *client, bool does_reset);
 
 /* From the next wake on (which is sure to come) this step is asked. */
 void door_client_set_step(struct door_client *client, door_step_fn *step);
 void door_client_set_timeout(struct door_client *client, uint32_t timeout_ms); /* 0: none */
+/* A step: drops what the client says, until its end. */
+int door_client_read_away(struct door_client *client);
 /* Ends our side and reads the rest away for a moment: closing a socket with unread bytes would
  * reset it, and drop the answer that the client has not seen yet. */
 void door_client_linger(struct door_client *client);

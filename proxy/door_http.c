@@ -202,7 +202,7 @@ static int parse_and_serve(struct door_client *client, const char *data, size_t 
     return 0;
 }
 
-/* An empty line before a request is left over from a body's end (RFC 9112 sec. 2.2). */
+/* One empty line before a request is left over from a body's end (RFC 9112 sec. 2.2). */
 static bool is_empty_line(const struct span *span)
 {
     return span->data[0] == '\r' && (span->size == 1 || span->data[1] == '\n');
@@ -214,14 +214,16 @@ int door_http_step(struct door_client *client)
     int count = stream_peek(client->inner, span, 2);
     if (count <= 0)
         return count;
-    if (!client->is_reading && is_empty_line(&span[0])) {
-        if (span[0].size > 1)
-            stream_consume(client->inner, 2);
-        return span[0].size > 1;
-    }
     if (!client->is_reading) {
+        bool is_empty = is_empty_line(&span[0]);
+        if (is_empty && span[0].size == 1)
+            return 0;
         client->is_reading = true;
         door_client_set_timeout(client, client->door->options.handshake_timeout_ms);
+        if (is_empty) {
+            stream_consume(client->inner, 2);
+            return 1;
+        }
     }
     if (count == 1)
         return parse_and_serve(client, (const char *)span[0].data, span[0].size);

@@ -132,16 +132,9 @@ static void connect_to(struct door_client *client, const struct endpoint *target
 
 static int watch_association(struct door_client *client)
 {
-    struct span spans[STREAM_SPANS];
-    size_t size = 0;
-    int count = stream_peek(client->inner, spans, STREAM_SPANS);
-    if (count < 0) {
-        door_dgram_end(client->association, count);
-        return 0;
-    }
-    for (int i = 0; i < count; i++)
-        size += spans[i].size;
-    stream_consume(client->inner, size);
+    int err = door_client_read_away(client);
+    if (err < 0)
+        door_dgram_end(client->association, err);
     return 0;
 }
 

@@ -134,10 +134,10 @@ static void test_drops_what_is_not_the_clients(void **state)
 static void test_believes_a_plausible_announcement(void **state)
 {
     struct door_rig *rig = *state;
-    struct client client = {.udp = udp_socket("127.0.0.1")};
+    struct client client = {.tcp = -1, .udp = -1};
     struct sockaddr_in where;
     socklen_t size = sizeof(where);
-    int announced = client.udp;
+    int announced = udp_socket("127.0.0.1");
     getsockname(announced, (struct sockaddr *)&where, &size);
     associate(rig, &client, ntohs(where.sin_port));
     assert_int_equal(rig->dgram->client.port, ntohs(where.sin_port));
