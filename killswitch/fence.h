@@ -26,6 +26,7 @@ enum { FENCE_ADMITTED_MAX = 256, FENCE_DEVICES_MAX = 32, FENCE_ONLINK_MAX = 64 }
 /* No worker yet (its user is unknown in early boot): nobody's flows are admitted. */
 #define FENCE_NOBODY ((uid_t)-1)
 
+/* UDP with port 0: every port but plain DNS, for a SOCKS5 server that relays from any. */
 struct fence_admitted {
     struct address address;
     int protocol; /* IPPROTO_TCP or IPPROTO_UDP */

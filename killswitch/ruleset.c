@@ -17,32 +17,51 @@
 #define CLEAR_DNS_PORTS "{ 53, 5353, 5355 }"
 #define ENDPOINT4       "ip daddr . meta l4proto . th dport @admitted4"
 #define ENDPOINT6       "ip6 daddr . meta l4proto . th dport @admitted6"
+#define RELAY4          "ip daddr @relays4 udp dport != " CLEAR_DNS_PORTS
+#define RELAY6          "ip6 daddr @relays6 udp dport != " CLEAR_DNS_PORTS
 
 static const char *protocol_text(int protocol)
 {
     return protocol == IPPROTO_UDP ? "udp" : "tcp";
 }
 
+/* Any UDP port of an address, in a set of its own. */
+static bool is_relay(const struct fence_admitted *admitted)
+{
+    return admitted->protocol == IPPROTO_UDP && admitted->address.port == 0;
+}
+
 static void put_endpoint(FILE *out, const struct fence_admitted *admitted)
 {
     char text[ADDRESS_TEXT_MAX];
-    fprintf(out, "%s . %s . %u", address_format_ip(&admitted->address, text),
-            protocol_text(admitted->protocol), (unsigned)admitted->address.port);
+    fputs(address_format_ip(&admitted->address, text), out);
+    if (!is_relay(admitted))
+        fprintf(out, " . %s . %u", protocol_text(admitted->protocol),
+                (unsigned)admitted->address.port);
 }
 
-static void put_admitted_set(FILE *out, const struct fence *fence, uint8_t family)
+static void put_admitted_elements(FILE *out, const struct fence *fence, uint8_t family,
+                                  bool of_relays)
 {
-    fprintf(out, "  set admitted%u {\n    type ipv%u_addr . inet_proto . inet_service\n",
-            (unsigned)family, (unsigned)family);
     const char *between = "    elements = { ";
     for (size_t i = 0; i < fence->admitted_count; i++) {
-        if (fence->admitted[i].address.family != family)
+        const struct fence_admitted *admitted = &fence->admitted[i];
+        if (admitted->address.family != family || is_relay(admitted) != of_relays)
             continue;
         fputs(between, out);
-        put_endpoint(out, &fence->admitted[i]);
+        put_endpoint(out, admitted);
         between = ", ";
     }
     fputs(between[0] == ',' ? " }\n  }\n" : "  }\n", out);
+}
+
+static void put_admitted_sets(FILE *out, const struct fence *fence, uint8_t family)
+{
+    fprintf(out, "  set admitted%u {\n    type ipv%u_addr . inet_proto . inet_service\n",
+            (unsigned)family, (unsigned)family);
+    put_admitted_elements(out, fence, family, false);
+    fprintf(out, "  set relays%u {\n    type ipv%u_addr\n", (unsigned)family, (unsigned)family);
+    put_admitted_elements(out, fence, family, true);
 }
 
 typedef bool prefix_choice_fn(const struct fence *fence, const struct fence_prefix *prefix);
@@ -80,8 +99,8 @@ static void put_prefix_set(FILE *out, const struct fence *fence, const char *nam
 
 static void put_sets(FILE *out, const struct fence *fence)
 {
-    put_admitted_set(out, fence, 4);
-    put_admitted_set(out, fence, 6);
+    put_admitted_sets(out, fence, 4);
+    put_admitted_sets(out, fence, 6);
     put_prefix_set(out, fence, "lan", 4, is_admitted_lan);
     put_prefix_set(out, fence, "lan", 6, is_admitted_lan);
     put_prefix_set(out, fence, "onlink", 6, is_any);
@@ -109,8 +128,9 @@ static void put_tunnel_address(FILE *out, const struct fence *fence)
  * becomes of those that may leave. */
 static void put_worker(FILE *out, const struct fence *fence, const char *who, const char *verdict)
 {
-    fprintf(out, "    %s " ENDPOINT4 " %s\n", who, verdict);
-    fprintf(out, "    %s " ENDPOINT6 " %s\n", who, verdict);
+    const char *const endpoints[] = {ENDPOINT4, ENDPOINT6, RELAY4, RELAY6};
+    for (size_t i = 0; i < sizeof(endpoints) / sizeof(endpoints[0]); i++)
+        fprintf(out, "    %s %s %s\n", who, endpoints[i], verdict);
     if (!fence->admits_all)
         return;
     const char *const targets[] = {"ip daddr != { 224.0.0.0/4, 255.255.255.255 }",
@@ -379,8 +399,8 @@ char *ruleset_format_admit(const struct fence_admitted *admitted, bool withdraw)
     FILE *out = open_memstream(&text, &size);
     if (!out)
         return NULL;
-    fprintf(out, "%s element inet " FENCE_TABLE " admitted%u { ", withdraw ? "delete" : "add",
-            (unsigned)admitted->address.family);
+    fprintf(out, "%s element inet " FENCE_TABLE " %s%u { ", withdraw ? "delete" : "add",
+            is_relay(admitted) ? "relays" : "admitted", (unsigned)admitted->address.family);
     put_endpoint(out, admitted);
     fputs(" }\n", out);
     return finish(out, &text);

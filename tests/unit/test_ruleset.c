@@ -206,6 +206,30 @@ static void one_endpoint_is_one_element(void **state)
     assert_string_equal(text,
                         "delete element inet atlantic admitted6 { 2001:db8::5 . udp . 53 }\n");
     free(text);
+    endpoint.address.port = 0;
+    text = ruleset_format_admit(&endpoint, false);
+    assert_string_equal(text, "add element inet atlantic relays6 { 2001:db8::5 }\n");
+    free(text);
+}
+
+static void a_relay_may_use_any_port_but_dns(void **state)
+{
+    (void)state;
+    struct fence fence = locked();
+    struct address relay;
+    assert_int_equal(address_parse_ip("198.51.100.7", &relay), 0);
+    fence.admitted[fence.admitted_count++] =
+        (struct fence_admitted){.address = relay, .protocol = IPPROTO_UDP};
+    char *text = ruleset_format(&fence);
+    char *set = block(text, "set relays4");
+    assert_true(has(set, "elements = { 198.51.100.7 }"));
+    free(set);
+    set = block(text, "set admitted4");
+    assert_false(has(set, "elements"));
+    free(set);
+    assert_true(has(text, "ct direction original ip daddr @relays4 udp dport != "
+                          "{ 53, 5353, 5355 } accept\n"));
+    free(text);
 }
 
 static void a_lan_is_private_from_end_to_end(void **state)
@@ -243,6 +267,7 @@ int main(void)
         cmocka_unit_test(the_last_word_is_in_postrouting),
         cmocka_unit_test(each_device_has_its_chain),
         cmocka_unit_test(one_endpoint_is_one_element),
+        cmocka_unit_test(a_relay_may_use_any_port_but_dns),
         cmocka_unit_test(a_lan_is_private_from_end_to_end),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,43 @@
+/* What protection changes on the host besides the fence: the TUN device, routes and rules, kernel
+ * settings. Goes up in that order and down in the reverse one; each part is idempotent and cleans
+ * up what a killed predecessor left. The fence is armed before and outlasts it all. */
+#ifndef SUPERVISOR_HOST_NET_H
+#define SUPERVISOR_HOST_NET_H
+
+#include "killswitch/fence.h"
+#include "service/supervisor/links.h"
+
+#include <stdbool.h>
+
+struct host_net;
+
+struct host_net_error {
+    char text[256]; /* a sentence for people */
+};
+
+/* `run_dir` is borrowed for the whole life: old kernel settings are kept there. */
+int host_net_new(const char *run_dir, struct host_net **ret);
+/* Changes nothing on the host but what ends with the last TUN descriptor. NULL is accepted. */
+void host_net_free(struct host_net *host_net);
+
+/* The devices and networks of this host, for the fence. */
+int host_net_survey(struct host_net *host_net, const char *tun, struct links *ret);
+
+/* From nothing to all, or nothing: < 0 with *error. The fence must be armed. */
+int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t mtu,
+                struct host_net_error *error);
+/* Put back what is missing (a rule or route that somebody removed). -ENODEV: the TUN itself is
+ * gone, go down and up again. */
+int host_net_repair(struct host_net *host_net, const struct fence *fence,
+                    struct host_net_error *error);
+/* Everything as it was before. Also for leftovers: `tun` is deleted when it is a TUN device. */
+int host_net_down(struct host_net *host_net, const char *tun, struct host_net_error *error);
+
+bool host_net_is_up(const struct host_net *host_net);
+/* While up; borrowed. */
+int host_net_tun_fd(const struct host_net *host_net, bool *ret_has_vnet);
+int host_net_tun_index(const struct host_net *host_net);
+/* The origin of our own route changes, for whoever watches them. */
+uint32_t host_net_port(const struct host_net *host_net);
+
+#endif

@@ -1,0 +1,99 @@
+#include "service/supervisor/netlink.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <time.h>
+
+enum { RECEIVE_BYTES = 64 * 1024 }; /* the kernel sends dumps in parts of at most 32 KB */
+
+struct netlink {
+    struct mnl_socket *socket;
+    uint32_t sequence;
+    size_t buffer_bytes;
+    char *buffer;
+};
+
+int netlink_open(struct netlink **ret)
+{
+    struct netlink *netlink = calloc(1, sizeof(*netlink));
+    if (!netlink)
+        return -ENOMEM;
+    int err = 0;
+    netlink->sequence = (uint32_t)time(NULL);
+    netlink->buffer_bytes = RECEIVE_BYTES;
+    netlink->buffer = malloc(netlink->buffer_bytes);
+    netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    if (!netlink->buffer)
+        err = -ENOMEM;
+    else if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0)
+        err = -errno;
+    if (err < 0) {
+        netlink_close(netlink);
+        return err;
+    }
+    *ret = netlink;
+    return 0;
+}
+
+void netlink_close(struct netlink *netlink)
+{
+    if (!netlink)
+        return;
+    if (netlink->socket)
+        mnl_socket_close(netlink->socket);
+    free(netlink->buffer);
+    free(netlink);
+}
+
+uint32_t netlink_port(const struct netlink *netlink)
+{
+    return mnl_socket_get_portid(netlink->socket);
+}
+
+struct nlmsghdr *netlink_message(void *buffer, uint16_t type, uint16_t flags, size_t header_size,
+                                 void **ret_header)
+{
+    struct nlmsghdr *message = mnl_nlmsg_put_header(buffer);
+    message->nlmsg_type = type;
+    message->nlmsg_flags = (uint16_t)(NLM_F_REQUEST | flags);
+    *ret_header = mnl_nlmsg_put_extra_header(message, header_size);
+    return message;
+}
+
+static int converse(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t fn, void *owner)
+{
+    message->nlmsg_seq = ++netlink->sequence;
+    if (mnl_socket_sendto(netlink->socket, message, message->nlmsg_len) < 0)
+        return -errno;
+    for (;;) {
+        ssize_t size = mnl_socket_recvfrom(netlink->socket, netlink->buffer, netlink->buffer_bytes);
+        if (size < 0 && errno == EINTR)
+            continue;
+        if (size < 0)
+            return -errno;
+        int more = mnl_cb_run(netlink->buffer, (size_t)size, netlink->sequence,
+                              netlink_port(netlink), fn, owner);
+        if (more < 0)
+            return -errno;
+        if (more == MNL_CB_STOP)
+            return 0;
+    }
+}
+
+int netlink_change(struct netlink *netlink, struct nlmsghdr *message)
+{
+    message->nlmsg_flags |= NLM_F_ACK;
+    return converse(netlink, message, NULL, NULL);
+}
+
+int netlink_ask(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t fn, void *owner)
+{
+    message->nlmsg_flags |= NLM_F_ACK; /* ends the conversation */
+    return converse(netlink, message, fn, owner);
+}
+
+int netlink_dump(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t fn, void *owner)
+{
+    message->nlmsg_flags |= NLM_F_DUMP;
+    return converse(netlink, message, fn, owner);
+}

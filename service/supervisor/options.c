@@ -1,0 +1,70 @@
+#include "service/supervisor/options.h"
+
+#include "service/config.h"
+
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+
+const char options_help[] =
+    "atlanticd: the root half of Atlantic, which protects this host\n"
+    "\n"
+    "usage: atlanticd [--on] [--config FILE] [--run-dir DIR] [--state-dir DIR] [--worker PROGRAM]\n"
+    "       atlanticd --lockdown | --cleanup | --help | --version\n"
+    "\n"
+    "  --config FILE     default " CONFIG_PATH ", if it is there\n"
+    "  --run-dir DIR     sockets and lock; default /run/atlantic\n"
+    "  --state-dir DIR   what outlives a restart; default /var/lib/atlantic\n"
+    "  --worker PROGRAM  default " ATLANTIC_WORKER "\n"
+    "  --on              switch protection on\n"
+    "  --lockdown        arm the fence if protection was on, and end; for early boot\n"
+    "  --cleanup         the rescue: put everything back on this host, and end\n"
+    "\n"
+    "Runs in the foreground. SIGTERM ends it and leaves the fence armed if protection is on;\n"
+    "SIGINT (Ctrl-C) switches protection off; SIGHUP reads the configuration again.\n";
+
+static const struct option known[] = {
+    {"config", required_argument, NULL, 'c'},
+    {"run-dir", required_argument, NULL, 'r'},
+    {"state-dir", required_argument, NULL, 's'},
+    {"worker", required_argument, NULL, 'w'},
+    {"on", no_argument, NULL, 'o'},
+    {"lockdown", no_argument, NULL, 'l'},
+    {"cleanup", no_argument, NULL, 'u'},
+    {"help", no_argument, NULL, 'h'},
+    {"version", no_argument, NULL, 'v'},
+    {NULL, 0, NULL, 0},
+};
+
+static bool take(struct options *options, int letter)
+{
+    switch (letter) {
+    case 'c': options->config_path = optarg; return true;
+    case 'r': options->run_dir = optarg; return true;
+    case 's': options->state_dir = optarg; return true;
+    case 'w': options->worker = optarg; return true;
+    case 'o': options->turns_on = true; return true;
+    case 'l': options->task = OPTIONS_LOCKDOWN; return true;
+    case 'u': options->task = OPTIONS_CLEANUP; return true;
+    case 'h': options->task = OPTIONS_HELP; return true;
+    case 'v': options->task = OPTIONS_VERSION; return true;
+    default: return false; /* getopt has said what is wrong */
+    }
+}
+
+int options_parse(int count, char **arguments, struct options *ret)
+{
+    struct options options = {
+        .run_dir = "/run/atlantic", .state_dir = "/var/lib/atlantic", .worker = ATLANTIC_WORKER};
+    int letter;
+    optind = 1;
+    while ((letter = getopt_long(count, arguments, "", known, NULL)) != -1)
+        if (!take(&options, letter))
+            return -EINVAL;
+    if (optind < count) {
+        fprintf(stderr, "%s: there is no argument '%s'\n", arguments[0], arguments[optind]);
+        return -EINVAL;
+    }
+    *ret = options;
+    return 0;
+}
