@@ -1,7 +1,6 @@
 /* The generic loader. Each complaint points at the key or value that caused it. */
 #include "service/config_load.h"
 
-#include "base/cleanup.h"
 #include "service/config_text.h"
 
 #include <errno.h>
@@ -111,15 +110,10 @@ static void *append_item(const struct config_field *field, void *base)
     return larger + (*count)++ * size;
 }
 
-static int load_fallback_list(struct config_yaml *yaml, const struct config_field *field,
-                              void *base)
+static int load_words(struct config_yaml *yaml, const struct config_field *field, char *words,
+                      void *base)
 {
     char *rest = NULL;
-    if (!field->fallback)
-        return 0;
-    _free_ char *words = strdup(field->fallback);
-    if (!words)
-        return -ENOMEM;
     for (char *word = strtok_r(words, " ", &rest); word; word = strtok_r(NULL, " ", &rest)) {
         void *item = append_item(field, base);
         int result = item ? parse_value(yaml, field, NULL, word, item) : -ENOMEM;
@@ -127,6 +121,17 @@ static int load_fallback_list(struct config_yaml *yaml, const struct config_fiel
             return result;
     }
     return 0;
+}
+
+static int load_fallback_list(struct config_yaml *yaml, const struct config_field *field,
+                              void *base)
+{
+    if (!field->fallback)
+        return 0;
+    char *words = strdup(field->fallback);
+    int result = words ? load_words(yaml, field, words, base) : -ENOMEM;
+    free(words);
+    return result;
 }
 
 static int load_item(struct config_yaml *yaml, const struct config_field *field, yaml_node_t *node,

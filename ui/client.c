@@ -2,6 +2,7 @@
 
 #include "base/cleanup.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdbool.h>
@@ -74,34 +75,45 @@ static int send_all(int fd, const char *text, size_t size, long long deadline_ms
     return 0;
 }
 
+/* Appends what has come. > 0: bytes; 0: the end of the stream; < 0. */
+static ssize_t receive_some(int fd, long long deadline_ms, char **text, size_t size)
+{
+    if (size > ANSWER_MAX_BYTES)
+        return -EPROTO;
+    char *larger = realloc(*text, size + READ_STEP_BYTES + 1);
+    if (!larger)
+        return -ENOMEM;
+    *text = larger;
+    ssize_t count;
+    do {
+        int result = wait_for(fd, POLLIN, deadline_ms);
+        if (result < 0)
+            return result;
+        count = recv(fd, *text + size, READ_STEP_BYTES, 0);
+    } while (count < 0 && errno == EINTR);
+    if (count < 0)
+        return -errno;
+    (*text)[size + (size_t)count] = '\0';
+    return count;
+}
+
 /* Read up to `end` or the end of the stream; the text is terminated. */
 static int receive(int fd, const char *end, long long deadline_ms, char **ret)
 {
     size_t size = 0, end_size = strlen(end);
-    _free_ char *text = NULL;
-    for (;;) {
-        char *larger = realloc(text, size + READ_STEP_BYTES + 1);
-        if (!larger || size > ANSWER_MAX_BYTES)
-            return larger ? -EPROTO : -ENOMEM;
-        text = larger;
-        int result = wait_for(fd, POLLIN, deadline_ms);
-        if (result < 0)
-            return result;
-        ssize_t count = recv(fd, text + size, READ_STEP_BYTES, 0);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return -errno;
-        size += (size_t)count;
-        text[size] = '\0';
-        bool is_whole = size >= end_size && strcmp(text + size - end_size, end) == 0;
-        if (count == 0 || is_whole)
-            break;
+    char *text = NULL;
+    bool is_whole = false;
+    ssize_t count = 1;
+    while (count > 0 && !is_whole) {
+        count = receive_some(fd, deadline_ms, &text, size);
+        size += count > 0 ? (size_t)count : 0;
+        is_whole = size >= end_size && strcmp(text + size - end_size, end) == 0;
     }
-    if (size == 0)
-        return -EPROTO;
+    if (count < 0 || size == 0) {
+        free(text);
+        return count < 0 ? (int)count : -EPROTO;
+    }
     *ret = text;
-    text = NULL;
     return 0;
 }
 
@@ -116,11 +128,17 @@ static int exchange(const char *run_dir, const char *socket_name, const char *re
     return result < 0 ? result : receive(fd, end, deadline_ms, ret);
 }
 
-static int hex_digit(char digit)
+/* The two digits of a `\xHH`; -1 if they are none. */
+static int parse_hex(const char *digits)
 {
-    static const char digits[] = "0123456789abcdef";
-    const char *at = digit ? strchr(digits, digit | 0x20) : NULL;
-    return at ? (int)(at - digits) : -1;
+    int value = 0;
+    for (int i = 0; i < 2; i++) {
+        unsigned char digit = (unsigned char)digits[i];
+        if (!isxdigit(digit))
+            return -1;
+        value = value * 16 + (isdigit(digit) ? digit - '0' : tolower(digit) - 'a' + 10);
+    }
+    return value;
 }
 
 /* `\\`, `\n` and `\xHH`, in place. */
@@ -128,14 +146,15 @@ static void unescape(char *text)
 {
     char *to = text;
     for (const char *from = text; *from; from++) {
-        if (from[0] != '\\' || from[1] == '\0') {
-            *to++ = *from;
-        } else if (from[1] == 'x' && hex_digit(from[2]) >= 0 && hex_digit(from[3]) >= 0) {
-            *to++ = (char)(hex_digit(from[2]) << 4 | hex_digit(from[3]));
+        int value = from[0] == '\\' && from[1] == 'x' ? parse_hex(from + 2) : -1;
+        if (value >= 0) {
+            *to++ = (char)(value & 0xff);
             from += 3;
-        } else {
-            *to++ = from[1] == 'n' ? '\n' : from[1];
+        } else if (from[0] == '\\' && from[1]) {
             from++;
+            *to++ = (char)(*from == 'n' ? '\n' : *from);
+        } else {
+            *to++ = *from;
         }
     }
     *to = '\0';

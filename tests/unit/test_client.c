@@ -48,7 +48,7 @@ static struct fixture begin(const char *name, const char *expected, const char *
     struct sockaddr_un address = {.sun_family = AF_UNIX};
     assert_non_null(mkdtemp(fixture.dir));
     snprintf(fixture.path, sizeof(fixture.path), "%s/%s", fixture.dir, name);
-    strcpy(address.sun_path, fixture.path);
+    memcpy(address.sun_path, fixture.path, strlen(fixture.path));
     fixture.listener = socket(AF_UNIX, SOCK_STREAM, 0);
     assert_int_equal(bind(fixture.listener, (struct sockaddr *)&address, sizeof(address)), 0);
     assert_int_equal(listen(fixture.listener, 1), 0);
@@ -115,7 +115,7 @@ static void test_nobody_there(void **state)
     assert_int_equal(client_control(fixture.dir, "status", NULL, 1000, &object), -ENOENT);
     int fd = socket(AF_UNIX, SOCK_STREAM, 0);
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    strcpy(address.sun_path, fixture.path);
+    memcpy(address.sun_path, fixture.path, strlen(fixture.path));
     assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
     close(fd);
     close(fixture.listener);

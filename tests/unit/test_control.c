@@ -88,7 +88,7 @@ static int check(void *owner, const struct control_question *question, struct co
     if (strcmp(question->host, "none.example") == 0)
         return -ENOENT;
     *ret = (struct control_verdict){.verdict = "block", .list = "builtin"};
-    strcpy(ret->rule, question->host);
+    snprintf(ret->rule, sizeof(ret->rule), "%s", question->host);
     return 0;
 }
 
@@ -188,7 +188,7 @@ static cJSON *ask(struct fixture *fixture, const char *request)
 static const cJSON *at(const cJSON *object, const char *path)
 {
     char copy[128], *rest = NULL;
-    strcpy(copy, path);
+    snprintf(copy, sizeof(copy), "%s", path);
     for (char *name = strtok_r(copy, "/", &rest); name; name = strtok_r(NULL, "/", &rest)) {
         object = cJSON_IsArray(object) ? cJSON_GetArrayItem(object, atoi(name))
                                        : cJSON_GetObjectItemCaseSensitive(object, name);
