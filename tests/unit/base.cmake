@@ -1,8 +1,15 @@
-# unit tests of base/
+# unit tests of base/ (timer_heap, poller and background are the loop's own and tested through it;
+# stream by the contract suite)
+atlantic_unit_test(buf LINKS base)
+atlantic_unit_test(chunk LINKS base)
+atlantic_unit_test(endpoint LINKS base)
+atlantic_unit_test(err LINKS base)
+atlantic_unit_test(http_body LINKS base)
+atlantic_unit_test(http_head LINKS base)
+atlantic_unit_test(list LINKS base)
+atlantic_unit_test(log LINKS base)
 atlantic_unit_test(loop LINKS base)
 atlantic_unit_test(map LINKS base)
-atlantic_unit_test(http_head LINKS base)
-atlantic_unit_test(http_body LINKS base)
 
 # The rules of base/stream.h, to be linked by the test of every implementation.
 add_library(stream_contract STATIC
