@@ -29,7 +29,7 @@ static void a_chunk_holds_what_was_asked_for(void **state)
 
 static void the_limit_is_kept_and_refusals_are_counted(void **state)
 {
-    struct chunk_pool *pool = chunk_pool_new(2 * (1000 + OVERHEAD), 0);
+    struct chunk_pool *pool = chunk_pool_new((size_t)2 * (1000 + OVERHEAD), 0);
     (void)state;
     struct chunk *first = chunk_new(pool, 1000);
     struct chunk *second = chunk_new(pool, 1000);
