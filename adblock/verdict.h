@@ -8,7 +8,7 @@
 
 enum verdict_action {
     VERDICT_NONE,    /* no rule speaks of it: pass */
-    VERDICT_ALLOW,   /* an exception beat a blocking rule: pass */
+    VERDICT_ALLOW,   /* an exception: pass; of a request only where it beat a blocking rule */
     VERDICT_BLOCK,   /* refuse */
     VERDICT_HOST,    /* a hosts line: DNS answers with its address (0.0.0.0 and :: mean refuse) */
     VERDICT_REWRITE, /* DNS answers something else ($dnsrewrite, RPZ) */

@@ -12,6 +12,8 @@ pkg_check_modules(NFTABLES REQUIRED IMPORTED_TARGET libnftables>=1.0.6)
 pkg_check_modules(MNL REQUIRED IMPORTED_TARGET libmnl>=1.0.4)
 pkg_check_modules(SQLITE REQUIRED IMPORTED_TARGET sqlite3>=3.40)
 pkg_check_modules(PCRE2 REQUIRED IMPORTED_TARGET libpcre2-8>=10.42)
+# header only, for hashes of names and checksums
+pkg_check_modules(XXHASH REQUIRED IMPORTED_TARGET libxxhash>=0.8.1)
 pkg_check_modules(SECCOMP REQUIRED IMPORTED_TARGET libseccomp>=2.5)
 
 # Debian 12 ships no pkg-config file for ldns.

@@ -1,0 +1,259 @@
+/* What kind of line it is, where its pattern ends and its modifiers begin. Sources: the filter
+ * syntax pages of Adblock Plus and of uBlock Origin, AdGuard's knowledge base ("How to create your
+ * own ad filters", "DNS filtering rules syntax"). */
+#include "adblock/adblock_rule.h"
+
+#include "adblock/list_names.h"
+#include "adblock/punycode.h"
+#include "adblock/rule_option.h"
+
+#include <sys/types.h>
+
+enum { TYPES_ANY = 0xffff, LITERALS_MIN = 3, PATTERN_MAX = 4096 };
+
+/* "!#if cap || !cap", evaluated from the left, && before ||. No capability of a browser extension
+ * is ours, so every name is false. */
+static bool is_condition_true(struct slice condition)
+{
+    struct slice rest = condition;
+    bool any = false, all = true, is_not = false, value = false;
+    while (rest.size > 0) {
+        char c = rest.data[0];
+        size_t size = 1;
+        if (c == '!') {
+            is_not = !is_not;
+        } else if (c == '(') {
+            size_t end = rest.size;
+            for (size_t i = 1, depth = 1; i < end; i++) {
+                depth += rest.data[i] == '(' ? 1U : rest.data[i] == ')' ? -1U : 0;
+                end = depth == 0 ? i : end;
+            }
+            value = is_condition_true((struct slice){rest.data + 1, end - 1}) != is_not;
+            is_not = false;
+            size = end < rest.size ? end + 1 : end;
+        } else if (c == '&' || c == '|') {
+            all = all && value;
+            any = any || (c == '|' && all);
+            all = c == '|' || all;
+            value = false;
+            size = rest.size > 1 && rest.data[1] == c ? 2 : 1;
+        } else if (char_is_alnum(c) || c == '_') {
+            while (size < rest.size && (char_is_alnum(rest.data[size]) || rest.data[size] == '_'))
+                size++;
+            value = slice_equals(slice_until(rest, size), SLICE("true")) != is_not;
+            is_not = false;
+        }
+        rest = slice_from(rest, size);
+    }
+    return any || (all && value);
+}
+
+static void read_directive(struct adblock_list *list, struct slice line)
+{
+    bool is_off = list->is_off[list->depth];
+    if (slice_starts(line, SLICE("!#if "))) {
+        if (list->depth < ADBLOCK_IF_MAX)
+            list->depth++;
+        list->is_off[list->depth] =
+            is_off || !is_condition_true(slice_from(line, sizeof("!#if ") - 1));
+    } else if (slice_starts(line, SLICE("!#else")) && list->depth > 0) {
+        list->is_off[list->depth] = list->is_off[list->depth - 1] || !is_off;
+    } else if (slice_starts(line, SLICE("!#endif")) && list->depth > 0) {
+        list->depth--;
+    }
+}
+
+/* "##", "#@#", "#?#", "#$#", "#%#", "#$?#" and so on behind a list of domains, "$$" for HTML. */
+static bool is_cosmetic(struct slice line)
+{
+    for (size_t i = slice_find(line, '#'); i + 1 < line.size; i++) {
+        size_t end = i + 1;
+        if (line.data[i] != '#')
+            continue;
+        while (end < line.size && strchr("@?$%", line.data[end]))
+            end++;
+        if (end == line.size || line.data[end] != '#')
+            continue;
+        bool is_path = i > 0 && line.data[i - 1] == '/' && line.data[0] != '/';
+        bool is_extended = line.data[0] == '[' || line.data[0] == '/';
+        struct slice domains = slice_until(line, i);
+        if (is_extended)
+            return true;
+        return !is_path && !slice_has(domains, '/') && !slice_has(domains, '|') &&
+               !slice_has(domains, '"') && !slice_has(domains, '!');
+    }
+    for (size_t i = slice_find(line, '$'); i + 1 < line.size; i++)
+        if (line.data[i] == '$' &&
+            (line.data[i + 1] == '$' ||
+             (line.data[i + 1] == '@' && i + 2 < line.size && line.data[i + 2] == '$')))
+            return list_names_is_name(slice_until(line, i));
+    return false;
+}
+
+static bool is_comment(struct slice line)
+{
+    if (line.data[0] == '!')
+        return true;
+    if (line.data[0] == '[')
+        return line.data[line.size - 1] == ']';
+    return line.data[0] == '#' && (line.size < 2 || !strchr("#@?$%", line.data[1]));
+}
+
+/* Where the $ of the modifiers is; the slice's size if there are none. */
+static size_t find_options(struct slice body)
+{
+    for (size_t at = slice_find(body, '$'); at < body.size; at++) {
+        if (body.data[at] != '$' || (at > 0 && body.data[at - 1] == '\\'))
+            continue;
+        if (at + 1 < body.size && rule_options_is_list(slice_from(body, at + 1)))
+            return at;
+    }
+    return body.size;
+}
+
+static bool is_regex(struct slice pattern)
+{
+    return pattern.size > 2 && pattern.data[0] == '/' && slice_ends(pattern, SLICE("/"));
+}
+
+/* The name in "||name^"; size 0 for any other pattern. */
+static struct slice anchored_name(struct slice pattern)
+{
+    struct slice none = {pattern.data, 0};
+    if (pattern.size < 4 || !slice_starts(pattern, SLICE("||")) || !slice_ends(pattern, SLICE("^")))
+        return none;
+    struct slice name = {pattern.data + 2, pattern.size - 3};
+    bool is_label_start = true;
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+        bool is_dot = c == '.';
+        if (is_dot ? is_label_start : !char_is_alnum(c) && c != '-' && c != '_' && !(c & 0x80))
+            return none;
+        is_label_start = is_dot;
+    }
+    return is_label_start ? none : name;
+}
+
+static bool is_too_wide(const struct rule *rule)
+{
+    size_t literals = 0;
+    bool is_narrowed = rule->methods != 0 || (rule->types & 0xfff) != 0xfff;
+    for (size_t i = 0; i < rule->subject.size; i++)
+        literals += !strchr("*^|", rule->subject.data[i]);
+    for (size_t i = 0; i < RULE_ANSWER; i++)
+        is_narrowed |= rule->values[i].data != NULL;
+    is_narrowed |= (rule->flags & (RULE_FIRST_PARTY | RULE_THIRD_PARTY | RULE_STRICT_FIRST |
+                                   RULE_STRICT_THIRD)) != 0;
+    return literals < LITERALS_MIN && !is_narrowed;
+}
+
+/* A pattern with letters beyond ASCII in its host: spell the host as URLs do. */
+static bool spell_host(struct slice *pattern, char to[PATTERN_MAX])
+{
+    size_t start = slice_starts(*pattern, SLICE("||")) ? 2 : 0, end = start;
+    if (pattern->size >= PATTERN_MAX / 8)
+        return false;
+    while (end < pattern->size && !strchr("/^*?:|", pattern->data[end]))
+        end++;
+    memcpy(to, pattern->data, start);
+    ssize_t size = punycode_name(pattern->data + start, end - start, to + start,
+                                 PATTERN_MAX - start - (pattern->size - end));
+    if (size < 0)
+        return false;
+    memcpy(to + start + size, pattern->data + end, pattern->size - end);
+    *pattern = (struct slice){to, start + (size_t)size + pattern->size - end};
+    return true;
+}
+
+static bool has_unicode(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] & 0x80)
+            return true;
+    return false;
+}
+
+static void emit_pattern(struct rule *rule, struct rule_sink *sink)
+{
+    char spelled[PATTERN_MAX];
+    struct slice name = anchored_name(rule->subject);
+    if (is_regex(rule->subject)) {
+        rule->kind = RULE_REGEX;
+    } else if (name.size > 0) {
+        rule->kind = RULE_NAME;
+        rule->scope = RULE_TREE;
+        rule->prefix = (struct slice){rule->prefix.data, rule->prefix.size + 2};
+        rule->suffix = (struct slice){rule->suffix.data - 1, rule->suffix.size + 1};
+        rule->subject = name;
+    } else {
+        rule->kind = RULE_MASK;
+        if (is_too_wide(rule))
+            return sink->on_dropped(sink, "a pattern that matches nearly everything");
+        if (has_unicode(rule->subject) && !spell_host(&rule->subject, spelled))
+            return sink->on_dropped(sink, "a name that is not UTF-8");
+    }
+    sink->on_rule(sink, rule);
+}
+
+/* Names alone: only itself as a name, as AdGuard's DNS filters read it; a piece of an URL as
+ * request. */
+static void emit_bare_name(struct rule *rule, struct rule_sink *sink)
+{
+    struct rule of_name = *rule;
+    of_name.kind = RULE_NAME;
+    of_name.scope = RULE_EXACT;
+    of_name.flags = RULE_FOR_NAMES | RULE_HOSTS;
+    of_name.values[RULE_ANSWER] = SLICE("0.0.0.0");
+    sink->on_rule(sink, &of_name);
+    rule->kind = RULE_MASK;
+    rule->flags = RULE_FOR_REQUESTS;
+    sink->on_rule(sink, rule);
+}
+
+static void read_rule(struct slice line, struct rule_sink *sink)
+{
+    bool is_exception = slice_starts(line, SLICE("@@"));
+    struct slice body = slice_from(line, is_exception ? 2 : 0);
+    size_t end = is_regex(body) && !slice_has(body, '$') ? body.size : find_options(body);
+    struct rule rule = {
+        .subject = slice_trim(slice_until(body, end)),
+        .prefix = slice_until(line, is_exception ? 2 : 0),
+        .suffix = slice_from(body, end),
+        .flags = is_exception ? RULE_EXCEPTION : 0,
+        .types = TYPES_ANY,
+    };
+    const char *reason = NULL;
+    struct slice options = slice_from(body, end < body.size ? end + 1 : end);
+    if (body.size == 0 || (end == body.size && slice_ends(body, SLICE("$"))))
+        return sink->on_dropped(sink, "nothing to match");
+    switch (rule_options_read(options, &rule, &reason)) {
+    case RULE_OPTIONS_OK: break;
+    case RULE_OPTIONS_IGNORED: return sink->on_cosmetic(sink);
+    case RULE_OPTIONS_DROPPED: return sink->on_dropped(sink, reason);
+    }
+    bool is_bare = !is_exception && options.size == 0 && list_names_is_name(rule.subject);
+    if (is_bare)
+        emit_bare_name(&rule, sink);
+    else
+        emit_pattern(&rule, sink);
+}
+
+static bool is_hosts_line(struct slice line)
+{
+    struct slice rest = line, address, name;
+    return slice_word(&rest, &address) && list_names_is_address(address) &&
+           slice_word(&rest, &name) && name.data[0] != '#';
+}
+
+void adblock_rule_line(struct adblock_list *list, struct slice line, struct rule_sink *sink)
+{
+    if (slice_starts(line, SLICE("!#")))
+        return read_directive(list, line);
+    if (line.size == 0 || list->is_off[list->depth] || is_comment(line))
+        return;
+    if (is_cosmetic(line))
+        return sink->on_cosmetic(sink);
+    if (is_hosts_line(line))
+        return list_names_hosts(line, sink);
+    read_rule(line, sink);
+}

@@ -1,0 +1,104 @@
+/* Evaluation of encoded conditions. The layouts are in condition_layout.h. */
+#include "adblock/condition.h"
+
+#include "adblock/condition_layout.h"
+
+static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
+{
+    unsigned whole = bits / 8, rest = bits % 8;
+    if (memcmp(a, b, whole) != 0)
+        return false;
+    return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
+}
+
+/* The item of that hash, or NULL. */
+static const uint64_t *find_host(const struct condition_hosts *hosts, uint64_t hash)
+{
+    uint32_t from = 0, to = hosts->head.count;
+    uint64_t wanted = hash & ~CONDITION_NOT;
+    while (from < to) {
+        uint32_t middle = from + (to - from) / 2;
+        uint64_t item = hosts->items[middle] & ~CONDITION_NOT;
+        if (item == wanted)
+            return &hosts->items[middle];
+        if (item < wanted)
+            from = middle + 1;
+        else
+            to = middle;
+    }
+    return NULL;
+}
+
+/* The longest name decides: "site.com|~shop.site.com" keeps off the shop alone. */
+bool condition_has_host(const void *condition, const struct condition_host *host)
+{
+    const struct condition_hosts *hosts = condition;
+    const uint64_t *item = NULL;
+    for (size_t i = host->suffix_count; !item && i-- > 0;)
+        item = find_host(hosts, host->suffixes[i].hash);
+    for (size_t i = host->entity_count; !item && i-- > 0;)
+        item = find_host(hosts, host->entities[i].hash);
+    return item ? !(*item & CONDITION_NOT) : !hosts->head.has_positive;
+}
+
+bool condition_is_positive(const void *condition)
+{
+    const struct condition_head *head = condition;
+    return head->has_positive;
+}
+
+static bool is_client(const struct image *image, const struct condition_client *client,
+                      const struct filter_name *name)
+{
+    if (client->family == 0)
+        return name->client_name &&
+               strcmp(name->client_name, image_string(image, client->text)) == 0;
+    return name->client && name->client->family == client->family &&
+           bits_equal(name->client->ip, client->ip, client->bits);
+}
+
+bool condition_has_client(const struct image *image, const void *condition,
+                          const struct filter_name *name)
+{
+    const struct condition_clients *clients = condition;
+    bool is_among = !clients->head.has_positive;
+    for (uint32_t i = 0; i < clients->head.count; i++) {
+        if (!is_client(image, &clients->items[i], name))
+            continue;
+        if (clients->items[i].is_not)
+            return false;
+        is_among = true;
+    }
+    return is_among;
+}
+
+bool condition_has_tag(const struct image *image, const void *condition, const char *tags)
+{
+    const struct condition_words *words = condition;
+    bool is_among = !words->head.has_positive;
+    for (uint32_t i = 0; i < words->head.count; i++) {
+        struct slice wanted = slice_of(image_string(image, words->items[i] >> 1));
+        struct slice rest = slice_of(tags), tag;
+        bool has = false;
+        while (!has && slice_next(&rest, ',', &tag))
+            has = slice_equals(slice_trim(tag), wanted);
+        if (has && (words->items[i] & 1))
+            return false;
+        is_among |= has;
+    }
+    return is_among;
+}
+
+bool condition_has_type(const void *condition, uint16_t qtype)
+{
+    const struct condition_words *types = condition;
+    for (uint32_t i = 0; i < types->head.count; i++)
+        if (types->items[i] >> 1 == qtype)
+            return !(types->items[i] & 1);
+    return !types->head.has_positive;
+}
+
+const struct condition_answer *condition_answer(const void *condition)
+{
+    return condition;
+}

@@ -1,0 +1,313 @@
+/* From a modifier's value to its layout. */
+#include "adblock/condition.h"
+
+#include "adblock/condition_layout.h"
+#include "adblock/list_names.h"
+#include "adblock/punycode.h"
+#include "adblock/record_type.h"
+
+#include <errno.h>
+#include <stdlib.h>
+
+enum { WORD_MAX = 256, RCODE_NOERROR = 0, TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28 };
+
+struct encoding {
+    struct growing *conditions, *strings;
+    uint64_t seed;
+    size_t start;
+    const char *reason;
+};
+
+static int refuse(struct encoding *encoding, const char *reason)
+{
+    encoding->reason = reason;
+    return -EINVAL;
+}
+
+static uint32_t add_string(struct encoding *encoding, struct slice text)
+{
+    size_t at = growing_append(encoding->strings, text.data, text.size);
+    growing_add(encoding->strings, 1);
+    return (uint32_t)at;
+}
+
+static struct condition_head *head(struct encoding *encoding)
+{
+    return (struct condition_head *)(encoding->conditions->data + encoding->start);
+}
+
+/* One more item counted; `item` is zeroed memory, NULL without memory. */
+static void *add_item(struct encoding *encoding, size_t size, bool is_not)
+{
+    void *item = growing_add(encoding->conditions, size);
+    if (item) {
+        head(encoding)->count++;
+        head(encoding)->has_positive |= !is_not;
+    }
+    return item;
+}
+
+/* The next part of a list of words divided by |, where \ makes the next character an ordinary one
+ * and quotes may stand around. The word is unescaped in `to`. */
+static bool next_word(struct slice *rest, char to[WORD_MAX], struct slice *ret, bool *ret_is_not)
+{
+    size_t size = 0, i = 0;
+    if (!rest->data)
+        return false;
+    *ret_is_not = slice_starts(*rest, SLICE("~"));
+    for (i = *ret_is_not; i < rest->size && rest->data[i] != '|'; i++) {
+        i += rest->data[i] == '\\' && i + 1 < rest->size;
+        if (size < WORD_MAX)
+            to[size++] = rest->data[i];
+    }
+    *rest = i < rest->size ? slice_from(*rest, i + 1) : (struct slice){NULL, 0};
+    *ret = slice_trim((struct slice){to, size});
+    if (ret->size >= 2 && (ret->data[0] == '"' || ret->data[0] == '\'') &&
+        ret->data[ret->size - 1] == ret->data[0])
+        *ret = (struct slice){ret->data + 1, ret->size - 2};
+    return true;
+}
+
+static int hash_order(const void *a, const void *b)
+{
+    uint64_t x = *(const uint64_t *)a & ~CONDITION_NOT, y = *(const uint64_t *)b & ~CONDITION_NOT;
+    return x < y ? -1 : x > y;
+}
+
+static int encode_host(struct encoding *encoding, struct slice name, bool is_not)
+{
+    char spelled[WORD_MAX];
+    uint64_t seed = encoding->seed;
+    if (slice_ends(name, SLICE(".*"))) {
+        name.size -= 2;
+        seed ^= CONDITION_ENTITY_SALT;
+    } else if (slice_ends(name, SLICE("."))) {
+        name.size--;
+    }
+    if (name.size == 0 || slice_has(name, '*') || slice_has(name, '/'))
+        return refuse(encoding, "a domain that cannot be read");
+    ssize_t size = punycode_name(name.data, name.size, spelled, sizeof(spelled));
+    if (size < 0)
+        return refuse(encoding, "a domain that cannot be read");
+    uint64_t *item = add_item(encoding, sizeof(*item), is_not);
+    if (item)
+        *item = (name_hash(spelled, (size_t)size, seed) & ~CONDITION_NOT) |
+                (is_not ? CONDITION_NOT : 0);
+    return 0;
+}
+
+static int encode_hosts(struct encoding *encoding, struct slice value, bool may_negate)
+{
+    struct slice name;
+    while (slice_next(&value, '|', &name)) {
+        name = slice_trim(name);
+        bool is_not = slice_starts(name, SLICE("~"));
+        if (is_not && !may_negate)
+            return refuse(encoding, "a domain that cannot be negated");
+        if (name.size == 0)
+            continue;
+        int err = encode_host(encoding, slice_from(name, is_not), is_not);
+        if (err < 0)
+            return err;
+    }
+    if (encoding->conditions->failed)
+        return -ENOMEM;
+    struct condition_hosts *hosts = (struct condition_hosts *)head(encoding);
+    if (hosts->head.count == 0)
+        return refuse(encoding, "no domain");
+    qsort(hosts->items, hosts->head.count, sizeof(hosts->items[0]), hash_order);
+    return 0;
+}
+
+static bool read_client_address(struct slice word, struct condition_client *client)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address address;
+    size_t slash = slice_find(word, '/');
+    if (!list_names_is_address(word.size ? slice_until(word, slash) : SLICE("-")) ||
+        !slice_copy(slice_until(word, slash), text, sizeof(text)) ||
+        address_parse_ip(text, &address) != 0)
+        return false;
+    long most = address.family == 4 ? 32 : 128;
+    long bits = slash < word.size ? slice_number(slice_from(word, slash + 1), most) : most;
+    if (bits < 0)
+        return false;
+    client->family = address.family;
+    client->bits = (uint8_t)bits;
+    memcpy(client->ip, address.ip, sizeof(client->ip));
+    return true;
+}
+
+static int encode_clients(struct encoding *encoding, struct slice value)
+{
+    char text[WORD_MAX];
+    struct slice word;
+    bool is_not;
+    while (next_word(&value, text, &word, &is_not)) {
+        if (word.size == 0)
+            return refuse(encoding, "an empty client");
+        struct condition_client client = {.is_not = is_not};
+        if (!read_client_address(word, &client))
+            client.text = add_string(encoding, word);
+        struct condition_client *item = add_item(encoding, sizeof(*item), is_not);
+        if (item)
+            *item = client;
+    }
+    return 0;
+}
+
+static int encode_tags(struct encoding *encoding, struct slice value)
+{
+    char text[WORD_MAX];
+    struct slice word;
+    bool is_not;
+    while (next_word(&value, text, &word, &is_not)) {
+        if (word.size == 0)
+            return refuse(encoding, "an empty tag");
+        uint32_t at = add_string(encoding, word);
+        uint32_t *item = add_item(encoding, sizeof(*item), is_not);
+        if (item)
+            *item = at << 1 | is_not;
+    }
+    return 0;
+}
+
+static int encode_types(struct encoding *encoding, struct slice value)
+{
+    struct slice word;
+    while (slice_next(&value, '|', &word)) {
+        bool is_not = slice_starts(word, SLICE("~"));
+        int type = record_type_parse(slice_from(word, is_not));
+        if (type < 0)
+            return refuse(encoding, "an unknown record type");
+        uint32_t *item = add_item(encoding, sizeof(*item), is_not);
+        if (item)
+            *item = (uint32_t)type << 1 | is_not;
+    }
+    return 0;
+}
+
+static bool read_address(struct slice text, struct condition_answer *answer)
+{
+    struct condition_client address = {0};
+    if (slice_has(text, '/') || !read_client_address(text, &address))
+        return false;
+    answer->family = address.family;
+    memcpy(answer->ip, address.ip, sizeof(answer->ip));
+    return true;
+}
+
+/* The short form: an address, a name, or a code in capitals. */
+static int read_short_answer(struct encoding *encoding, struct slice value, uint32_t flags,
+                             struct condition_answer *answer)
+{
+    bool is_capital = true;
+    for (size_t i = 0; i < value.size; i++)
+        is_capital &= value.data[i] >= 'A' && value.data[i] <= 'Z';
+    if (value.size == 0) {
+        answer->kind = CONDITION_ANSWER_ANY;
+        return flags & RULE_EXCEPTION ? 0 : refuse(encoding, "an empty answer");
+    }
+    if ((flags & RULE_MOST_SPECIFIC) && slice_equals(value, SLICE("DROP"))) {
+        answer->kind = FILTER_ANSWER_DROP;
+        return 0;
+    }
+    if ((flags & RULE_MOST_SPECIFIC) && slice_equals(value, SLICE("TCP-ONLY"))) {
+        answer->kind = FILTER_ANSWER_TCP_ONLY;
+        return 0;
+    }
+    if (is_capital) {
+        int rcode = rcode_parse(value);
+        if (rcode < 0)
+            return refuse(encoding, "an unknown answer code");
+        answer->kind = FILTER_ANSWER_RCODE;
+        answer->rcode = (uint16_t)rcode;
+        return 0;
+    }
+    if (read_address(value, answer)) {
+        answer->kind = FILTER_ANSWER_RECORD;
+        answer->type = answer->family == 4 ? TYPE_A : TYPE_AAAA;
+        return 0;
+    }
+    if (!list_names_is_name(value))
+        return refuse(encoding, "an answer that is no address, name or code");
+    answer->kind = FILTER_ANSWER_CNAME;
+    answer->text = add_string(encoding, value);
+    return 0;
+}
+
+/* "CODE;TYPE;VALUE" */
+static int read_long_answer(struct encoding *encoding, struct slice value,
+                            struct condition_answer *answer)
+{
+    struct slice code, type_name, data = value;
+    slice_next(&data, ';', &code);
+    if (!slice_next(&data, ';', &type_name) || !data.data)
+        return refuse(encoding, "an answer of other than one or three parts");
+    int rcode = rcode_parse(code);
+    if (rcode < 0)
+        return refuse(encoding, "an unknown answer code");
+    answer->kind = FILTER_ANSWER_RCODE;
+    answer->rcode = (uint16_t)rcode;
+    if (rcode != RCODE_NOERROR || (type_name.size == 0 && data.size == 0))
+        return 0;
+    int type = record_type_parse(type_name);
+    if (type < 0)
+        return refuse(encoding, "an unknown record type");
+    answer->kind = type == TYPE_CNAME ? FILTER_ANSWER_CNAME : FILTER_ANSWER_RECORD;
+    answer->type = (uint16_t)type;
+    if (type == TYPE_A || type == TYPE_AAAA) {
+        if (!read_address(data, answer) || answer->family != (type == TYPE_A ? 4 : 6))
+            return refuse(encoding, "an address that cannot be read");
+    } else if (data.size == 0 || data.size >= sizeof(((struct filter_answer *)0)->text)) {
+        return refuse(encoding, "a record without data, or with too much");
+    } else {
+        answer->text = add_string(encoding, data);
+    }
+    return 0;
+}
+
+static int encode_answer(struct encoding *encoding, struct slice value, uint32_t flags)
+{
+    struct condition_answer answer = {0};
+    encoding->conditions->size = encoding->start; /* has no head */
+    int err = slice_has(value, ';') ? read_long_answer(encoding, value, &answer)
+                                    : read_short_answer(encoding, value, flags, &answer);
+    if (err < 0)
+        return err;
+    growing_append(encoding->conditions, &answer, sizeof(answer));
+    return 0;
+}
+
+static int encode(struct encoding *encoding, enum rule_condition which, struct slice value,
+                  uint32_t flags)
+{
+    switch (which) {
+    case RULE_DOMAIN:
+    case RULE_TO: return encode_hosts(encoding, value, true);
+    case RULE_DENYALLOW: return encode_hosts(encoding, value, false);
+    case RULE_CLIENT: return encode_clients(encoding, value);
+    case RULE_CTAG: return encode_tags(encoding, value);
+    case RULE_DNSTYPE: return encode_types(encoding, value);
+    case RULE_ANSWER: return encode_answer(encoding, value, flags);
+    case RULE_CONDITIONS: break;
+    }
+    return -EINVAL;
+}
+
+int condition_encode(enum rule_condition which, struct slice value, uint32_t flags, uint64_t seed,
+                     struct growing *conditions, struct growing *strings, const char **ret_reason)
+{
+    growing_align(conditions, CONDITION_ALIGNMENT);
+    struct encoding encoding = {conditions, strings, seed, conditions->size, NULL};
+    growing_add(conditions, sizeof(struct condition_head));
+    int err = conditions->failed ? -ENOMEM : encode(&encoding, which, value, flags);
+    if (err == 0 && (conditions->failed || strings->failed))
+        err = -ENOMEM;
+    if (err < 0) {
+        conditions->size = encoding.start;
+        if (encoding.reason)
+            *ret_reason = encoding.reason;
+    }
+    return err;
+}

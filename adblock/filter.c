@@ -1,0 +1,86 @@
+/* A filter's life, and what it tells of itself. */
+#include "adblock/filter.h"
+
+#include "adblock/filter_state.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <sys/mman.h>
+
+static struct hostset hostset_at(const struct image *image, enum image_section buckets,
+                                 enum image_section entries)
+{
+    return (struct hostset){
+        .buckets = image->sections[buckets].data,
+        .entries = image->sections[entries].data,
+        .bucket_count = (uint32_t)image->sections[buckets].count - 1,
+        .count = (uint32_t)image->sections[entries].count,
+    };
+}
+
+int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter **ret)
+{
+    struct image image;
+    int err = image_read(data, size, &image);
+    if (err < 0)
+        return err;
+    struct filter *filter = calloc(1, sizeof(*filter));
+    if (!filter)
+        return -ENOMEM;
+    atomic_init(&filter->references, 1);
+    filter->image = image;
+    filter->is_mapped = is_mapped;
+    filter->names = hostset_at(&image, IMAGE_NAME_BUCKETS, IMAGE_NAME_ENTRIES);
+    *ret = filter;
+    return 0;
+}
+
+struct filter *filter_ref(struct filter *filter)
+{
+    if (filter)
+        atomic_fetch_add_explicit(&filter->references, 1, memory_order_relaxed);
+    return filter;
+}
+
+void filter_unref(struct filter *filter)
+{
+    if (!filter || atomic_fetch_sub_explicit(&filter->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (filter->is_mapped)
+        munmap((void *)filter->image.data, filter->image.size);
+    else
+        free((void *)filter->image.data);
+    free(filter);
+}
+
+struct filter_stats filter_list_stats(const struct filter *filter, size_t list)
+{
+    const struct image_list *lists = filter->image.sections[IMAGE_LISTS].data;
+    if (list >= filter->image.sections[IMAGE_LISTS].count)
+        return (struct filter_stats){0};
+    return (struct filter_stats){
+        .lists = 1,
+        .names = lists[list].names,
+        .rules = lists[list].rules,
+        .exceptions = lists[list].exceptions,
+        .cosmetic = lists[list].cosmetic,
+        .dropped = lists[list].dropped,
+    };
+}
+
+struct filter_stats filter_stats(const struct filter *filter)
+{
+    struct filter_stats total = {.memory_bytes = sizeof(*filter) + filter->image.size};
+    size_t lists = filter->image.sections[IMAGE_LISTS].count;
+    for (size_t i = 0; i < lists; i++) {
+        struct filter_stats one = filter_list_stats(filter, i);
+        total.lists++;
+        total.names += one.names;
+        total.rules += one.rules;
+        total.exceptions += one.exceptions;
+        total.cosmetic += one.cosmetic;
+        total.dropped += one.dropped;
+    }
+    return total;
+}

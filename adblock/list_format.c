@@ -1,0 +1,99 @@
+/* Votes of the first lines that are not comments. */
+#include "adblock/list_format.h"
+
+#include "adblock/list_names.h"
+
+#include <errno.h>
+
+enum { LINES_LOOKED_AT = 400, NAMES_MIN = 3, BYTES_LOOKED_AT = 1024 };
+
+static bool is_web_page(struct slice text)
+{
+    static const struct slice marks[] = {SLICE("<!doctype"), SLICE("<html"), SLICE("<head"),
+                                         SLICE("<?xml"), SLICE("<body")};
+    struct slice start = slice_trim(text);
+    for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+        if (start.size >= marks[i].size &&
+            slice_equals_fold(slice_until(start, marks[i].size), marks[i]))
+            return true;
+    return false;
+}
+
+static bool is_binary(struct slice text)
+{
+    return slice_has(slice_until(text, text.size < BYTES_LOOKED_AT ? text.size : BYTES_LOOKED_AT),
+                     '\0');
+}
+
+static bool is_rpz_line(struct slice line)
+{
+    struct slice word;
+    if (slice_starts(line, SLICE("$TTL")) || slice_starts(line, SLICE("$ORIGIN")))
+        return true;
+    if (!slice_word(&line, &word) || slice_has(word, '|') || slice_has(word, '/'))
+        return false;
+    while (slice_word(&line, &word))
+        if (slice_equals(word, SLICE("CNAME")) || slice_equals(word, SLICE("SOA")))
+            return true;
+    return false;
+}
+
+static enum filter_format line_format(struct slice line)
+{
+    struct slice rest = line, first, second;
+    if (slice_starts(line, SLICE("address=/")) || slice_starts(line, SLICE("server=/")) ||
+        slice_starts(line, SLICE("local=/")))
+        return FILTER_DNSMASQ;
+    if (slice_starts(line, SLICE("local-zone:")) || slice_starts(line, SLICE("local-data:")) ||
+        slice_equals(line, SLICE("server:")))
+        return FILTER_UNBOUND;
+    if (is_rpz_line(line))
+        return FILTER_RPZ;
+    slice_word(&rest, &first);
+    bool has_second = slice_word(&rest, &second) && second.data[0] != '#';
+    if (has_second)
+        return list_names_is_address(first) ? FILTER_HOSTS : FILTER_ADBLOCK;
+    if (slice_starts(first, SLICE("*.")))
+        first = slice_from(first, 2);
+    return list_names_is_name(first) ? FILTER_DOMAINS : FILTER_ADBLOCK;
+}
+
+static bool is_comment(struct slice line)
+{
+    if (line.size == 0 || line.data[0] == ';')
+        return true;
+    /* "##.banner" is a cosmetic rule, "# text" and "#text" are not */
+    return line.data[0] == '#' && (line.size < 2 || !strchr("#@?$%", line.data[1]));
+}
+
+static enum filter_format decide(const size_t votes[])
+{
+    size_t adblock = votes[FILTER_ADBLOCK], hosts = votes[FILTER_HOSTS];
+    size_t names = votes[FILTER_DOMAINS], total = adblock + hosts + names;
+    static const enum filter_format servers[] = {FILTER_DNSMASQ, FILTER_UNBOUND, FILTER_RPZ};
+    for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
+        if (votes[servers[i]] > total)
+            return servers[i];
+    if (adblock == 0 && names == 0 && hosts > 0)
+        return FILTER_HOSTS;
+    if (adblock == 0 && hosts == 0 && names >= NAMES_MIN)
+        return FILTER_DOMAINS;
+    return FILTER_ADBLOCK; /* reads hosts lines and bare names, too */
+}
+
+int list_format_detect(struct slice text, enum filter_format *ret)
+{
+    size_t votes[FILTER_ADBLOCK + 1] = {0}, looked_at = 0;
+    struct slice rest = text, line;
+    if (is_web_page(text) || is_binary(text))
+        return -EINVAL;
+    while (looked_at < LINES_LOOKED_AT && slice_next(&rest, '\n', &line)) {
+        line = slice_trim(line);
+        if (is_comment(line))
+            continue;
+        votes[line_format(line)]++;
+        looked_at++;
+    }
+    *ret = decide(votes);
+    return 0;
+}

@@ -1,0 +1,220 @@
+/* hosts(5), domains, dnsmasq(8) address=, server=, local=, unbound.conf(5) local-zone, local-data.
+ */
+#include "adblock/list_names.h"
+
+#include "base/endpoint.h"
+
+#include <stdio.h>
+
+enum { TYPES_ANY = 0xffff, TARGET_MAX = 63 };
+
+bool list_names_is_address(struct slice word)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct address address;
+    size_t zone = slice_find(word, '%'); /* fe80::1%lo0 */
+    return (char_is_digit(word.data[0]) || slice_has(word, ':')) &&
+           slice_copy(slice_until(word, zone), text, sizeof(text)) &&
+           address_parse_ip(text, &address) == 0;
+}
+
+static bool is_label(struct slice label)
+{
+    if (label.size == 0 || label.size > 63 || label.data[0] == '-')
+        return false;
+    for (size_t i = 0; i < label.size; i++) {
+        char c = label.data[i];
+        if (!char_is_alnum(c) && c != '-' && c != '_' && (unsigned char)c < 0x80)
+            return false;
+    }
+    return true;
+}
+
+bool list_names_is_name(struct slice word)
+{
+    struct slice rest = word, label = {0};
+    size_t labels = 0;
+    if (slice_ends(word, SLICE(".")))
+        rest.size--;
+    if (rest.size == 0 || rest.size > NAME_MAX_BYTES)
+        return false;
+    while (slice_next(&rest, '.', &label)) {
+        if (!is_label(label))
+            return false;
+        labels++;
+    }
+    bool is_number = true;
+    for (size_t i = 0; i < label.size; i++)
+        is_number &= char_is_digit(label.data[i]);
+    return labels >= 2 && !is_number;
+}
+
+static struct rule name_rule(struct slice name, enum rule_scope scope)
+{
+    return (struct rule){
+        .kind = RULE_NAME,
+        .scope = scope,
+        .subject = name,
+        .flags = RULE_FOR_NAMES | RULE_FOR_REQUESTS,
+        .types = TYPES_ANY,
+    };
+}
+
+/* Names that a hosts file must have for the host itself, not to refuse them. */
+static bool is_own_name(struct slice name)
+{
+    static const struct slice own[] = {
+        SLICE("localhost"),      SLICE("localhost.localdomain"), SLICE("local"),
+        SLICE("broadcasthost"),  SLICE("ip6-localhost"),         SLICE("ip6-loopback"),
+        SLICE("ip6-localnet"),   SLICE("ip6-mcastprefix"),       SLICE("ip6-allnodes"),
+        SLICE("ip6-allrouters"), SLICE("ip6-allhosts"),          SLICE("0.0.0.0"),
+    };
+    for (size_t i = 0; i < sizeof(own) / sizeof(own[0]); i++)
+        if (slice_equals_fold(name, own[i]))
+            return true;
+    return false;
+}
+
+void list_names_hosts(struct slice line, struct rule_sink *sink)
+{
+    char prefix[ADDRESS_TEXT_MAX + 1];
+    struct slice address, name, rest = slice_until(line, slice_find(line, '#'));
+    if (!slice_word(&rest, &address))
+        return;
+    if (!list_names_is_address(address) || address.size >= sizeof(prefix) - 1)
+        return sink->on_dropped(sink, "no address in front");
+    memcpy(prefix, address.data, address.size);
+    prefix[address.size] = ' ';
+    while (slice_word(&rest, &name)) {
+        if (is_own_name(name))
+            continue;
+        struct rule rule = name_rule(name, RULE_EXACT);
+        rule.flags |= RULE_HOSTS;
+        rule.prefix = (struct slice){prefix, address.size + 1};
+        rule.values[RULE_ANSWER] = slice_until(address, slice_find(address, '%'));
+        sink->on_rule(sink, &rule);
+    }
+}
+
+void list_names_domains(struct slice line, struct rule_sink *sink)
+{
+    struct slice name, more, rest = slice_until(line, slice_find(line, '#'));
+    enum rule_scope scope = RULE_TREE;
+    struct slice prefix = {0};
+    if (line.size > 0 && (line.data[0] == '!' || line.data[0] == ';'))
+        return;
+    if (!slice_word(&rest, &name))
+        return;
+    if (slice_word(&rest, &more))
+        return sink->on_dropped(sink, "more than one word");
+    if (slice_starts(name, SLICE("*."))) {
+        scope = RULE_BELOW;
+        prefix = SLICE("*.");
+    } else if (slice_starts(name, SLICE("."))) {
+        prefix = SLICE(".");
+    }
+    struct rule rule = name_rule(slice_from(name, prefix.size), scope);
+    rule.prefix = prefix;
+    sink->on_rule(sink, &rule);
+}
+
+/* "/name/name/target" */
+static void dnsmasq_names(struct slice key, struct slice value, struct rule_sink *sink)
+{
+    bool is_server = !slice_equals(key, SLICE("address="));
+    size_t last = value.size;
+    while (last > 0 && value.data[last - 1] != '/')
+        last--;
+    struct slice target = slice_at_most(slice_from(value, last), TARGET_MAX), name;
+    if (last < 2)
+        return sink->on_dropped(sink, "no name between slashes");
+    if (is_server && target.size > 0 && !slice_equals(target, SLICE("#")))
+        return sink->on_dropped(sink, "forwards a name, blocks nothing");
+    struct slice names = {value.data + 1, last - 2};
+    while (slice_next(&names, '/', &name)) {
+        struct rule rule = name_rule(name, RULE_TREE);
+        char prefix[16], suffix[TARGET_MAX + 2];
+        int written = snprintf(prefix, sizeof(prefix), "%.*s/", (int)key.size, key.data);
+        rule.prefix = (struct slice){prefix, (size_t)written};
+        written = snprintf(suffix, sizeof(suffix), "/%.*s", (int)target.size, target.data);
+        rule.suffix = (struct slice){suffix, (size_t)written};
+        if (is_server && target.size > 0)
+            rule.flags |= RULE_EXCEPTION; /* "#": ask as usual */
+        else if (target.size > 0 && !slice_equals(target, SLICE("#")))
+            rule.values[RULE_ANSWER] = target;
+        sink->on_rule(sink, &rule);
+    }
+}
+
+void list_names_dnsmasq(struct slice line, struct rule_sink *sink)
+{
+    static const struct slice keys[] = {SLICE("address="), SLICE("server="), SLICE("local=")};
+    if (line.size == 0 || line.data[0] == '#')
+        return;
+    struct slice value = slice_trim(slice_until(line, slice_find(line, ' ')));
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
+        if (slice_starts(value, keys[i]) && value.size > keys[i].size &&
+            value.data[keys[i].size] == '/')
+            return dnsmasq_names(keys[i], slice_from(value, keys[i].size), sink);
+    sink->on_dropped(sink, "not address=/, server=/ or local=/");
+}
+
+static void unbound_zone(struct slice name, struct slice type, struct rule_sink *sink)
+{
+    static const struct slice open[] = {SLICE("transparent"), SLICE("always_transparent"),
+                                        SLICE("typetransparent"), SLICE("inform"),
+                                        SLICE("nodefault")};
+    char suffix[TARGET_MAX + 3];
+    struct rule rule = name_rule(name, RULE_TREE);
+    type = slice_at_most(type, TARGET_MAX);
+    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
+        if (slice_equals(type, open[i]))
+            rule.flags |= RULE_EXCEPTION;
+    int written = snprintf(suffix, sizeof(suffix), "\" %.*s", (int)type.size, type.data);
+    rule.prefix = SLICE("local-zone: \"");
+    rule.suffix = (struct slice){suffix, (size_t)written};
+    sink->on_rule(sink, &rule);
+}
+
+/* "name [ttl] [IN] A address" */
+static void unbound_data(struct slice data, struct rule_sink *sink)
+{
+    struct slice name, word = {0}, last;
+    slice_word(&data, &name);
+    for (last = word; slice_word(&data, &word);)
+        last = word;
+    if (name.size == 0 || last.size == 0 || !list_names_is_address(last))
+        return sink->on_dropped(sink, "no address for the name");
+    struct rule rule = name_rule(name, RULE_EXACT);
+    rule.flags |= RULE_HOSTS;
+    rule.prefix = SLICE("local-data: \"");
+    rule.suffix = SLICE("\"");
+    rule.values[RULE_ANSWER] = last;
+    sink->on_rule(sink, &rule);
+}
+
+void list_names_unbound(struct slice line, struct rule_sink *sink)
+{
+    bool is_zone = slice_starts(line, SLICE("local-zone:"));
+    line = slice_trim(slice_until(line, slice_find(line, '#')));
+    if (line.size == 0 || slice_equals(line, SLICE("server:")))
+        return;
+    if (!is_zone && !slice_starts(line, SLICE("local-data:")))
+        return sink->on_dropped(sink, "not local-zone: or local-data:");
+    struct slice value = slice_trim(slice_from(line, sizeof("local-zone:") - 1)), type;
+    char quote = value.size ? value.data[0] : 0;
+    if (quote != '"' && quote != '\'')
+        quote = 0;
+    if (quote)
+        value = slice_from(value, 1);
+    else if (!is_zone)
+        return sink->on_dropped(sink, "no quotes around the record");
+    size_t end = slice_find(value, quote ? quote : ' ');
+    struct slice quoted = slice_until(value, end);
+    struct slice rest = slice_from(value, end < value.size ? end + 1 : end);
+    if (!is_zone)
+        return unbound_data(quoted, sink);
+    if (!slice_word(&rest, &type))
+        return sink->on_dropped(sink, "no type of zone");
+    unbound_zone(quoted, type, sink);
+}
