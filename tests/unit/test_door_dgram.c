@@ -135,10 +135,10 @@ static void test_believes_a_plausible_announcement(void **state)
 {
     struct door_rig *rig = *state;
     struct client client = {.tcp = -1, .udp = -1};
-    struct sockaddr_in where;
+    struct sockaddr_in where = {0};
     socklen_t size = sizeof(where);
     int announced = udp_socket("127.0.0.1");
-    getsockname(announced, (struct sockaddr *)&where, &size);
+    assert_int_equal(getsockname(announced, (struct sockaddr *)&where, &size), 0);
     associate(rig, &client, ntohs(where.sin_port));
     assert_int_equal(rig->dgram->client.port, ntohs(where.sin_port));
     send_datagram(&client, client.udp, TO_ADDRESS "x", sizeof(TO_ADDRESS));

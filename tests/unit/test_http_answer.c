@@ -88,7 +88,7 @@ static void test_any_cut_gives_the_same(void **state)
     static const size_t sizes[] = {1, 2, 3, 7, 40, 4096}, grants[] = {0, 1, 5, 100};
     (void)state;
     for (size_t i = 0; i < sizeof(whole) / sizeof(whole[0]); i++) {
-        for (size_t k = 0; k < 6 * 4; k++) {
+        for (size_t k = 0; k < 24; k++) {
             struct fixture f;
             set_up(&f);
             offer(&f, whole[i].said, sizes[k % 6], grants[k / 6]);
