@@ -8,7 +8,7 @@
 #include <stdint.h>
 #include <string.h>
 
-enum { TLS_FIRST_BYTE = 0x16, METHOD_MAX = 32, VERSION_BYTES = 8 };
+enum { TLS_FIRST_BYTE = 0x16, METHOD_MAX = 32 };
 
 static enum sniff_result look_tls(const uint8_t *data, size_t size, struct sniff *ret)
 {
@@ -31,23 +31,34 @@ static bool is_token_char(char c)
            (c && strchr("!#$%&'*+-.^_`|~", c));
 }
 
-/* Does the request line, as far as it arrived, read as HTTP/1? 1 yes, 0 it may still, -1 no. Later
- * faults of the head are not judged: a server might forgive them, so it is still HTTP. */
+/* A line without a version, which some servers still answer (HTTP/0.9). */
+static bool is_simple_request(const char *line, size_t method, size_t size)
+{
+    static const char *const methods[] = {"GET", "HEAD", "POST"};
+    for (size_t i = 0; i < sizeof(methods) / sizeof(*methods); i++) {
+        if (method == strlen(methods[i]) && memcmp(line, methods[i], method) == 0)
+            return size > method + 1 && line[method + 1] == '/';
+    }
+    return false;
+}
+
+/* Does the request line, as far as it arrived, read as HTTP/1? 1 yes, 0 it may still, -1 no. Faults
+ * are not judged, for a server might forgive them: what it may take for HTTP has to be HTTP here.
+ */
 static int is_http(const char *data, size_t size)
 {
     size_t method = 0;
     while (method < size && method < METHOD_MAX && is_token_char(data[method]))
         method++;
-    if (method == size && method < METHOD_MAX)
+    if (method == size)
         return 0;
-    if (method == 0 || method == size || data[method] != ' ')
+    if (method == 0 || data[method] != ' ')
         return -1;
     const char *end = memchr(data, '\n', size);
     if (!end)
         return 0;
-    if (end > data && end[-1] == '\r')
-        end--;
-    return end - data > VERSION_BYTES && memcmp(end - VERSION_BYTES, "HTTP/1.", 7) == 0 ? 1 : -1;
+    size_t line = (size_t)(end - data);
+    return memmem(data, line, " HTTP/1.", 8) || is_simple_request(data, method, line) ? 1 : -1;
 }
 
 /* The host of "host", "host:port", "[v6]:port". */

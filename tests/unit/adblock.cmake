@@ -1,7 +1,13 @@
 # unit tests of adblock/; ldns judges our DNS messages
+# A fake filter is compiled in: an object goes before the one in the library.
 atlantic_unit_test(dns_message LINKS adblock base ldns)
 atlantic_unit_test(dns_message_answer LINKS adblock base ldns)
 atlantic_unit_test(dns_message_reply LINKS adblock base ldns)
-atlantic_unit_test(tls_hello LINKS adblock base)
-atlantic_unit_test(sniff LINKS adblock base)
 atlantic_unit_test(filter_names LINKS adblock base)
+atlantic_unit_test(http_collect LINKS adblock base)
+atlantic_unit_test(http_gate SOURCES ../fake/fake_filter.c LINKS adblock stream_contract fake base)
+atlantic_unit_test(http_refusal SOURCES ../fake/fake_filter.c LINKS adblock base)
+atlantic_unit_test(http_reply LINKS adblock base)
+atlantic_unit_test(http_request_facts LINKS adblock base)
+atlantic_unit_test(sniff LINKS adblock base)
+atlantic_unit_test(tls_hello LINKS adblock base)

@@ -47,6 +47,8 @@ static void test_malformed_heads_are_still_http(void **state)
     assert_http("GET / HTTP/1.1\nHost: a.example\n\n", "");
     assert_http("GET / HTTP/1.1\r\nHost: a.example\r\nHost: b.example\r\n\r\n", "");
     assert_http("GET / HTTP/1.1\r\nHost: a/../b\r\n\r\n", "");
+    assert_http("GET / HTTP/1.1 \r\nHost: a.example\r\n\r\n", "");
+    assert_http("GET /no-version\r\n", "");
 }
 
 static void test_every_part_of_a_request_needs_more(void **state)
@@ -67,7 +69,7 @@ static void test_other_protocols(void **state)
         "SSH-2.0-OpenSSH_9.2\r\n",
         "EHLO client.example\r\n",
         "INVITE sip:a@b.example SIP/2.0\r\n",
-        "GET /no-version\r\n",
+        "FETCH /no-version\r\n",
         "\x80\x2e\1\3\1",
         "\x16\2",
         " GET / HTTP/1.1\r\n",
@@ -86,7 +88,7 @@ static void test_limit(void **state)
     char *text = malloc(size);
     memset(text, 'a', size);
     assert_int_equal(sniff_look(text, size, &sniff), SNIFF_UNKNOWN);
-    memcpy(text, "GET /", 5);
+    memcpy(text, "GET /", strlen("GET /"));
     assert_int_equal(sniff_look(text, size, &sniff), SNIFF_HTTP);
     assert_int_equal(sniff_look(text, size - 1, &sniff), SNIFF_MORE);
     const char *head = "GET / HTTP/1.1\r\nHost: a.example\r\nX: ";

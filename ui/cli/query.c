@@ -68,11 +68,12 @@ int cli_filter(const struct cli *cli)
 
 int cli_config(const struct cli *cli)
 {
-    /* Its exit statuses are others than ours. */
-    char *arguments[] = {"--check-config", "--", cli->argv[1], NULL};
+    char *arguments[] = {"--check-config", "/etc/atlantic/atlantic.yaml", NULL};
     if (strcmp(cli->argv[0], "check") != 0) {
         fprintf(stderr, "atlantic: config cannot '%s'; see atlantic config --help\n", cli->argv[0]);
         return CLI_USAGE;
     }
-    return program_ask("atlanticd", arguments);
+    if (cli->argc == 2)
+        arguments[1] = cli->argv[1];
+    return program_run("atlanticd", arguments);
 }
