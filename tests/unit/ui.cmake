@@ -8,3 +8,6 @@ add_test(NAME unit/completions
   COMMAND bash ${CMAKE_CURRENT_SOURCE_DIR}/test_completions.sh
     $<TARGET_FILE:atlantic> ${PROJECT_SOURCE_DIR}/packaging/completions)
 set_tests_properties(unit/completions PROPERTIES LABELS unit TIMEOUT 60)
+atlantic_unit_test(cli)
+target_compile_definitions(test_cli PRIVATE ATLANTIC_CLI="$<TARGET_FILE:atlantic>")
+add_dependencies(test_cli atlantic)

@@ -15,8 +15,12 @@ static int check_power(const struct client_power *power)
     const char *error = client_power_get(power, "error");
     if (!*error)
         return CLI_OK;
+    /* Those who may not ask are not told the state either. */
+    bool is_refused = !*client_power_get(power, "state") && strncmp(error, "only root", 9) == 0;
+    if (is_refused)
+        return cli_explain(-EACCES, "power.sock");
     fprintf(stderr, "atlantic: %s\n", error);
-    return *client_power_get(power, "state") ? CLI_FAILED : CLI_PERMISSION;
+    return CLI_FAILED;
 }
 
 static int ask_power(const struct cli *cli, const char *word, int timeout_ms,
