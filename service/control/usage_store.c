@@ -14,6 +14,7 @@
 enum { BUSY_MS = 2000 };
 
 struct usage_store {
+    int dir_fd;               /* our own copy; -1 in memory */
     sqlite3 *writer, *reader; /* the same one in memory */
     uint64_t ledger;
 };
@@ -69,6 +70,28 @@ static int run(sqlite3 *db, const char *sql)
     return err_of(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
+/* Names are used as they are. SQLite would resolve /proc/self/fd/N to the folder's path, which the
+ * worker may not be able to walk: all it was given is the descriptor. */
+static int keep_name(sqlite3_vfs *vfs, const char *name, int capacity, char *to)
+{
+    (void)vfs;
+    return snprintf(to, (size_t)capacity, "%s", name) < capacity ? SQLITE_OK : SQLITE_CANTOPEN;
+}
+
+static const char *vfs_name(void)
+{
+    static sqlite3_vfs vfs;
+    if (!vfs.zName) {
+        vfs = *sqlite3_vfs_find("unix");
+        vfs.zName = "atlantic";
+        vfs.xFullPathname = keep_name;
+        vfs.pNext = NULL;
+        if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
+            vfs.zName = NULL;
+    }
+    return vfs.zName;
+}
+
 static int open_connection(int dir_fd, sqlite3 **ret)
 {
     char path[64] = ":memory:";
@@ -80,7 +103,8 @@ static int open_connection(int dir_fd, sqlite3 **ret)
         close(fd);
         snprintf(path, sizeof(path), "/proc/self/fd/%d/usage.db", dir_fd);
     }
-    int code = sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, NULL);
+    int code =
+        sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, vfs_name());
     if (code == SQLITE_OK)
         code = sqlite3_busy_timeout(*ret, BUSY_MS);
     return err_of(code);
@@ -107,7 +131,7 @@ static int check(sqlite3 *db)
     return result < 0 || is_ok ? result : -EBADMSG;
 }
 
-static int prepare_database(struct usage_store *store, int dir_fd)
+static int prepare_database(struct usage_store *store)
 {
     int64_t ledger;
     int result = check(store->writer);
@@ -120,10 +144,10 @@ static int prepare_database(struct usage_store *store, int dir_fd)
     if (result < 0)
         return result;
     store->ledger = (uint64_t)ledger;
-    if (dir_fd < 0)
+    if (store->dir_fd < 0)
         store->reader = store->writer;
     else
-        result = open_connection(dir_fd, &store->reader);
+        result = open_connection(store->dir_fd, &store->reader);
     return result < 0 ? result : run(store->reader, live_schema);
 }
 
@@ -132,9 +156,12 @@ int usage_store_open(int dir_fd, struct usage_store **ret)
     struct usage_store *store = calloc(1, sizeof(*store));
     if (!store)
         return -ENOMEM;
-    int result = open_connection(dir_fd, &store->writer);
+    store->dir_fd = dir_fd < 0 ? -1 : fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
+    int result = dir_fd >= 0 && store->dir_fd < 0 ? -errno : 0;
     if (result == 0)
-        result = prepare_database(store, dir_fd);
+        result = open_connection(store->dir_fd, &store->writer);
+    if (result == 0)
+        result = prepare_database(store);
     if (result < 0) {
         usage_store_close(store);
         return result;
@@ -150,6 +177,8 @@ void usage_store_close(struct usage_store *store)
     if (store->reader != store->writer)
         sqlite3_close(store->reader);
     sqlite3_close(store->writer);
+    if (store->dir_fd >= 0)
+        close(store->dir_fd);
     free(store);
 }
 

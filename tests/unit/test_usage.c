@@ -16,6 +16,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -292,6 +293,39 @@ static void test_close_while_folding(void **state)
     assert_int_equal(ask(fixture->usage, 0, NULL, NULL).rows[0].counters.up, 2);
 }
 
+/* The worker is given a descriptor; the path to the folder may be closed to it. */
+static void test_folder_behind_closed_doors(void **state)
+{
+    struct fixture *fixture = *state;
+    const struct usage_options options = {.dir_fd = fixture->dir, .now = now};
+    int status;
+    if (getuid() != 0)
+        skip(); /* only root can become somebody else */
+    char above[80];
+    snprintf(above, sizeof(above), "%s.above", fixture->path);
+    assert_int_equal(mkdir(above, 0700), 0);
+    snprintf(above, sizeof(above), "%s.above/worker", fixture->path);
+    assert_int_equal(rename(fixture->path, above), 0);
+    assert_int_equal(fchown(fixture->dir, 65534, 65534), 0);
+    pid_t child = fork();
+    if (child == 0) {
+        if (setresuid(65534, 65534, 65534) < 0)
+            _exit(2);
+        if (usage_open(fixture->loop, &options, &fixture->usage) < 0)
+            _exit(1);
+        count(fixture->usage, "a", 1, 2);
+        end(fixture);
+        _exit(0);
+    }
+    assert_int_equal(waitpid(child, &status, 0), child);
+    assert_int_equal(rename(above, fixture->path), 0);
+    snprintf(above, sizeof(above), "%s.above", fixture->path);
+    assert_int_equal(rmdir(above), 0);
+    assert_int_equal(status, 0);
+    begin(fixture);
+    assert_int_equal(ask(fixture->usage, 0, NULL, NULL).rows[0].counters.down, 2);
+}
+
 /* The child says how much it has counted before it counts on, and folds all the time. */
 static void count_until_killed(struct fixture *fixture, volatile uint64_t *counted)
 {
@@ -363,6 +397,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_more_names_than_slots, setup, teardown),
         cmocka_unit_test_setup_teardown(test_in_memory, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_while_folding, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_folder_behind_closed_doors, setup, teardown),
         cmocka_unit_test_setup_teardown(test_kills_lose_nothing, setup, teardown),
         cmocka_unit_test(test_day_check),
     };

@@ -21,7 +21,8 @@ int program_find(const char *name, const char *self, char *to, size_t capacity)
 {
     static const char *const places[] = {
         "",
-        /* installed: bin, libexec/atlantic, sbin */
+        /* installed: bin, libexec, sbin */
+        "../libexec/",
         "../libexec/atlantic/",
         "../sbin/",
         /* in the build folder */
