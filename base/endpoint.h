@@ -49,7 +49,8 @@ uint64_t address_hash(const struct address *address, uint64_t seed);
 
 /* "host:port" with a name or an address (IPv6 in brackets). `default_port` is used where the text
  * has none; 0 makes a missing port an error. Names are folded to lower case and checked: letters,
- * digits, hyphen, underscore, dot; labels of 1-63 bytes. Returns 0 or -EINVAL. */
+ * digits, hyphen, underscore, dot; labels of 1-63 bytes, the last not of digits alone (127.1 is
+ * no name: whoever resolves it next may take it for an address). Returns 0 or -EINVAL. */
 int endpoint_parse(const char *text, uint16_t default_port, struct endpoint *ret);
 /* A host without a port: name or address, IPv6 with or without brackets. */
 int endpoint_from_host(const char *host, size_t size, uint16_t port, struct endpoint *ret);

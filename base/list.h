@@ -17,9 +17,12 @@ static inline void *list_owner(const struct list *node, size_t offset)
 
 #define list_item(node, type, member) ((type *)list_owner(node, offsetof(type, member)))
 
+/* `node` is declared here and may be removed by the body. */
+/* NOLINTBEGIN(bugprone-macro-parentheses): a declared name cannot stand in parentheses */
 #define list_each(node, head)                                                                      \
     for (struct list *node = (head)->next, *node##_next = node->next; node != (head);              \
          node = node##_next, node##_next = node->next)
+/* NOLINTEND(bugprone-macro-parentheses) */
 
 static inline void list_init(struct list *node)
 {

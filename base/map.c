@@ -37,7 +37,7 @@ static void link_node(struct map *map, struct map_node *node)
 static int resize(struct map *map, size_t capacity)
 {
     struct map old = *map;
-    struct map_node **buckets = calloc(capacity, sizeof(*buckets));
+    struct map_node **buckets = calloc(capacity, sizeof(struct map_node *));
     if (!buckets)
         return -ENOMEM;
     map->buckets = buckets;

@@ -90,6 +90,18 @@ static const struct door_protocol protocol = {"http", say_yes, say_no};
 
 /* ---- absolute URI ---- */
 
+/* In an answer's place, so the words are about the server. */
+static const char *why_silent(int err)
+{
+    switch (err) {
+    case ERR_EOF: return "the server closed the connection without an answer";
+    case ERR_PROTOCOL: return "the server's answer is not valid HTTP";
+    case -ECONNRESET: return "the connection to the server failed or was reset";
+    case -EBADMSG: return "the request's body is malformed";
+    default: return err_text(err);
+    }
+}
+
 static void on_forwarded(void *owner, enum http_forward_end end, int err, bool is_read)
 {
     struct door_client *client = owner;
@@ -103,7 +115,7 @@ static void on_forwarded(void *owner, enum http_forward_end end, int err, bool i
     case HTTP_FORWARD_LAST: door_client_linger(client); break;
     case HTTP_FORWARD_SILENT:
         client->keeps_alive = client->keeps_alive && is_read;
-        answer(client, door_page_status_of(err), err_text(err), &client->inbound.target);
+        answer(client, door_page_status_of(err), why_silent(err), &client->inbound.target);
         break;
     case HTTP_FORWARD_BROKEN: door_client_free(client, true); break;
     }

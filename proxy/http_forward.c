@@ -19,6 +19,7 @@ struct http_forward {
     struct chunk *head; /* of the request, rewritten; NULL once it was taken */
     size_t head_size, head_sent;
     struct http_body body;
+    int request_err; /* why it cannot be read on, or 0 */
     struct http_answer answer;
 
     bool is_admitted;
@@ -141,9 +142,10 @@ static int forward_peek(struct stream *stream, struct span *ret, int max)
     if (heads == max)
         return heads;
     int count = peek_body(forward, ret + heads, max - heads);
-    if (count < 0)
-        return heads ? heads : count;
-    return heads + count;
+    if (count >= 0)
+        return heads + count;
+    forward->request_err = count;
+    return heads ? heads : count;
 }
 
 static void consume_body(struct http_forward *forward, size_t size)
@@ -231,7 +233,7 @@ static void forward_abort(struct stream *stream)
 {
     struct http_forward *forward = of_stream(stream);
     if (!forward->has_ended)
-        fail(forward, -ECONNRESET);
+        fail(forward, forward->request_err ? forward->request_err : -ECONNRESET);
     release(forward);
 }
 

@@ -3,6 +3,7 @@
 
 #include "service/config_text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -27,11 +28,11 @@ static int unknown_key(struct config_yaml *yaml, const struct config_section *se
         keys[i] = section->fields[i].key;
     const char *nearest = config_text_nearest(text, keys);
     if (nearest)
-        return config_yaml_fail(yaml, key, "%s has no key '%.40s'; did you mean '%s'?",
-                                section->what, text, nearest);
+        return config_yaml_fail(yaml, key, "there is no key '%.40s' in %s; did you mean '%s'?",
+                                text, section->what, nearest);
     config_text_join(keys, known, sizeof(known));
-    return config_yaml_fail(yaml, key, "%s has no key '%.40s'; it has %s", section->what, text,
-                            known);
+    return config_yaml_fail(yaml, key, "there is no key '%.40s' in %s; it has %s", text,
+                            section->what, known);
 }
 
 /* Every key known, none twice. */
@@ -40,6 +41,7 @@ static int check_keys(struct config_yaml *yaml, const struct config_section *sec
 {
     const yaml_node_t *seen[KEYS_MAX] = {NULL};
     yaml_node_t *key, *value;
+    assert(section->count <= KEYS_MAX);
     for (size_t i = 0; config_yaml_pair(yaml, mapping, i, &key, &value); i++) {
         const char *text = config_yaml_text(key);
         if (!text)

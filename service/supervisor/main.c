@@ -4,6 +4,7 @@
 #include "base/log.h"
 #include "service/supervisor/options.h"
 #include "service/supervisor/rescue.h"
+#include "service/supervisor/settings.h"
 #include "service/supervisor/supervisor.h"
 
 #include <linux/capability.h>
@@ -74,6 +75,8 @@ int main(int count, char **arguments)
         return fputs(options_help, stdout) < 0;
     if (options.task == OPTIONS_VERSION)
         return puts("atlanticd " ATLANTIC_VERSION) < 0;
+    if (options.task == OPTIONS_CHECK_CONFIG)
+        return (int)settings_show(options.config_path);
     signal(SIGPIPE, SIG_IGN);
     umask(S_IWGRP | S_IWOTH);
     log_setup(LOG_INFO, false);

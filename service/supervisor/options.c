@@ -10,6 +10,7 @@ const char options_help[] =
     "atlanticd: the root half of Atlantic, which protects this host\n"
     "\n"
     "usage: atlanticd [--on] [--config FILE] [--run-dir DIR] [--state-dir DIR] [--worker PROGRAM]\n"
+    "       atlanticd --check-config [FILE]\n"
     "       atlanticd --lockdown | --cleanup | --help | --version\n"
     "\n"
     "  --config FILE     default " CONFIG_PATH ", if it is there\n"
@@ -18,6 +19,7 @@ const char options_help[] =
     "  --worker PROGRAM  default " ATLANTIC_WORKER "\n"
     "  --on              switch protection on\n"
     "  --lockdown        arm the fence if protection was on, and end; for early boot\n"
+    "  --check-config    print what a configuration means, or what is wrong with it; anybody may\n"
     "  --cleanup         the rescue: put everything back on this host, and end\n"
     "\n"
     "Runs in the foreground. SIGTERM ends it and leaves the fence armed if protection is on;\n"
@@ -31,6 +33,7 @@ static const struct option known[] = {
     {"on", no_argument, NULL, 'o'},
     {"lockdown", no_argument, NULL, 'l'},
     {"cleanup", no_argument, NULL, 'u'},
+    {"check-config", no_argument, NULL, 'k'},
     {"help", no_argument, NULL, 'h'},
     {"version", no_argument, NULL, 'v'},
     {NULL, 0, NULL, 0},
@@ -46,6 +49,7 @@ static bool take(struct options *options, int letter)
     case 'o': options->turns_on = true; return true;
     case 'l': options->task = OPTIONS_LOCKDOWN; return true;
     case 'u': options->task = OPTIONS_CLEANUP; return true;
+    case 'k': options->task = OPTIONS_CHECK_CONFIG; return true;
     case 'h': options->task = OPTIONS_HELP; return true;
     case 'v': options->task = OPTIONS_VERSION; return true;
     default: return false; /* getopt has said what is wrong */
@@ -61,6 +65,8 @@ int options_parse(int count, char **arguments, struct options *ret)
     while ((letter = getopt_long(count, arguments, "", known, NULL)) != -1)
         if (!take(&options, letter))
             return -EINVAL;
+    if (options.task == OPTIONS_CHECK_CONFIG && optind + 1 == count)
+        options.config_path = arguments[optind++];
     if (optind < count) {
         fprintf(stderr, "%s: there is no argument '%s'\n", arguments[0], arguments[optind]);
         return -EINVAL;

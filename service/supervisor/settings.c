@@ -126,3 +126,17 @@ void settings_done(struct settings *settings)
     settings->config = NULL;
     settings->config_fd = -1;
 }
+
+enum exit_status settings_show(const char *path)
+{
+    struct settings settings = {.config_fd = -1};
+    struct config_error error;
+    if (read_config(path, &settings, &error) < 0) {
+        fprintf(stderr, "%s\n", error.text);
+        settings_done(&settings);
+        return EXIT_CONFIG;
+    }
+    _free_ char *text = config_format(settings.config);
+    settings_done(&settings);
+    return text && fputs(text, stdout) >= 0 ? EXIT_FINE : EXIT_TROUBLE;
+}

@@ -20,4 +20,8 @@ struct settings {
 enum exit_status settings_read(const char *path, struct settings *ret, struct config_error *error);
 void settings_done(struct settings *settings);
 
+/* Read the configuration alone and print on stdout what it means, or on stderr what is wrong.
+ * EXIT_FINE or EXIT_CONFIG. */
+enum exit_status settings_show(const char *path);
+
 #endif

@@ -60,7 +60,7 @@ static void lend(struct fake_stream *fake, struct span *spans, int count)
     size_t size = 0;
     for (int i = 0; i < count; i++)
         size += spans[i].size;
-    fake->lent = malloc(size);
+    fake->lent = malloc(size + 1);
     assert(fake->lent);
     uint8_t *at = fake->lent;
     for (int i = 0; i < count; i++) {

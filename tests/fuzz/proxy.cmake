@@ -1,1 +1,2 @@
 # fuzz targets of proxy/
+atlantic_fuzz_target(door LINKS fake proxy base)

@@ -169,7 +169,7 @@ static const struct {
     /* keys */
     {"upstream: []\n", 1, 1, "did you mean 'upstreams'?"},
     {"log:\n  levle: debug\n", 2, 3, "did you mean 'level'?"},
-    {"upstreams:\n  - kind: direct\n    paswd: x\n", 3, 5, "has no key 'paswd'"},
+    {"upstreams:\n  - kind: direct\n    paswd: x\n", 3, 5, "no key 'paswd' in an upstream"},
     {"frobnicate: 1\n", 1, 1, "it has upstreams, tun"},
     {"log: {level: info}\nlog: {level: info}\n", 2, 1, "line 1 already"},
     {"[a]: b\n", 1, 1, "plain word"},

@@ -8,11 +8,13 @@
 #include <cjson/cJSON.h>
 #include <cmocka.h>
 #include <errno.h>
+#include <grp.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 struct fixture {
@@ -396,6 +398,48 @@ static void test_silence_and_stalls_end(void **state)
     close(stalled);
 }
 
+/* As another user, with or without the socket's group; exits with 0 if it was served. */
+static _Noreturn void ask_as_nobody(const struct fixture *fixture, bool is_member)
+{
+    static const char request[] = "{\"method\":\"methods\"}\n";
+    const gid_t group = (gid_t)-2;
+    char answer[1024];
+    if (setgroups(is_member, &group) < 0 || setresgid(65534, 65534, 65534) < 0 ||
+        setresuid(65534, 65534, 65534) < 0)
+        _exit(2);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (connect(fd, (const struct sockaddr *)&fixture->address, sizeof(fixture->address)) < 0)
+        _exit(3);
+    send(fd, request, strlen(request), MSG_NOSIGNAL);
+    ssize_t size = recv(fd, answer, sizeof(answer) - 1, 0);
+    answer[size > 0 ? size : 0] = '\0';
+    if (strstr(answer, "\"methods\""))
+        _exit(0);
+    _exit(strstr(answer, "\"permission\"") ? 1 : 4);
+}
+
+static int served_as_nobody(struct fixture *fixture, bool is_member)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        ask_as_nobody(fixture, is_member);
+    while (waitpid(child, &status, WNOHANG) == 0)
+        loop_run_once(fixture->loop, 1);
+    return WEXITSTATUS(status);
+}
+
+static void test_only_the_group_is_served(void **state)
+{
+    struct fixture *fixture = *state;
+    if (getuid() != 0)
+        skip(); /* only root can become somebody else */
+    assert_int_equal(served_as_nobody(fixture, false), 1);
+    assert_int_equal(control_stats(fixture->control).refused_peers, 1);
+    assert_int_equal(served_as_nobody(fixture, true), 0);
+    assert_int_equal(control_stats(fixture->control).refused_peers, 1);
+}
+
 static void test_close_with_clients(void **state)
 {
     struct fixture *fixture = *state;
@@ -421,6 +465,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_line_without_end, setup, teardown),
         cmocka_unit_test_setup_teardown(test_too_many_clients, setup, teardown),
         cmocka_unit_test_setup_teardown(test_silence_and_stalls_end, setup, teardown),
+        cmocka_unit_test_setup_teardown(test_only_the_group_is_served, setup, teardown),
         cmocka_unit_test_setup_teardown(test_close_with_clients, setup, teardown),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

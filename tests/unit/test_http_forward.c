@@ -211,6 +211,25 @@ static void test_refusal_is_an_answer(void **state)
     close(fd);
 }
 
+static void test_stops_at_a_broken_chunk(void **state)
+{
+    struct door_rig *rig = *state;
+    struct stream *stream;
+    int fd = connect_and(rig,
+                         "POST http://a/ HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+                         "3\r\nabcXX" GET,
+                         &stream);
+    door_rig_expect_up(rig, stream,
+                       "POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n"
+                       "Connection: close\r\n\r\n");
+    assert_int_equal(door_rig_wait_end(rig, stream), -EBADMSG);
+    stream_abort(stream);
+    assert_non_null(strstr(door_rig_read_response(rig, fd), "HTTP/1.1 400 "));
+    assert_string_equal(door_rig_read_to_end(rig, fd), "");
+    assert_int_equal(rig->inbound_count, 1);
+    close(fd);
+}
+
 /* What a gate does that refuses the request itself. */
 static void test_takes_a_response_from_before_the_server(void **state)
 {
@@ -452,6 +471,7 @@ int main(void)
         TEST(test_never_lets_a_cut_response_look_whole),
         TEST(test_answers_for_a_silent_server),
         TEST(test_refusal_is_an_answer),
+        TEST(test_stops_at_a_broken_chunk),
         TEST(test_takes_a_response_from_before_the_server),
         TEST(test_closes_after_an_early_response),
         TEST(test_takes_no_more_than_the_response),

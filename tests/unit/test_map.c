@@ -113,8 +113,8 @@ static void siphash_gives_the_known_values(void **state)
     const uint64_t key[2] = {0x0706050403020100, 0x0f0e0d0c0b0a0908};
     uint8_t data[16];
     (void)state;
-    for (uint8_t i = 0; i < sizeof(data); i++)
-        data[i] = i;
+    for (size_t i = 0; i < sizeof(data); i++)
+        data[i] = (uint8_t)i;
     assert_int_equal(siphash13(key, data, 0), 0xabac0158050fc4dc);
     assert_int_equal(siphash13(key, data, 1), 0xc9f49bf37d57ca93);
     assert_int_equal(siphash13(key, data, 8), 0x369095118d299a8e);

@@ -6,6 +6,7 @@
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 enum { ARGUMENTS_MAX = 512 };
@@ -63,4 +64,17 @@ int program_run(const char *name, char **arguments)
     execv(path, words);
     fprintf(stderr, "atlantic: cannot run %s: %s\n", path, strerror(errno));
     return CLI_FAILED;
+}
+
+int program_ask(const char *name, char **arguments)
+{
+    int status;
+    pid_t child = fork();
+    if (child == 0)
+        _exit(program_run(name, arguments));
+    if (child < 0 || waitpid(child, &status, 0) < 0) {
+        fprintf(stderr, "atlantic: cannot run %s: %s\n", name, strerror(errno));
+        return CLI_FAILED;
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0 ? CLI_OK : CLI_FAILED;
 }

@@ -11,5 +11,7 @@ int program_find(const char *name, const char *self, char *to, size_t capacity);
 /* Become that program; `arguments` end with NULL and do not begin with its name. Returns only on
  * failure, with the exit status, after a message. */
 int program_run(const char *name, char **arguments);
+/* Run it, wait for its end: CLI_OK if it ended with 0, else CLI_FAILED. */
+int program_ask(const char *name, char **arguments);
 
 #endif

@@ -68,12 +68,11 @@ int cli_filter(const struct cli *cli)
 
 int cli_config(const struct cli *cli)
 {
-    char *arguments[] = {"--check-config", "/etc/atlantic/atlantic.yaml", NULL};
+    /* Its exit statuses are others than ours. */
+    char *arguments[] = {"--check-config", "--", cli->argv[1], NULL};
     if (strcmp(cli->argv[0], "check") != 0) {
         fprintf(stderr, "atlantic: config cannot '%s'; see atlantic config --help\n", cli->argv[0]);
         return CLI_USAGE;
     }
-    if (cli->argc == 2)
-        arguments[1] = cli->argv[1];
-    return program_run("atlanticd", arguments);
+    return program_ask("atlanticd", arguments);
 }

@@ -44,7 +44,7 @@ static void the_owner_finishes_and_still_reads(struct fixture *f)
 
 static void finish_waits_for_bytes_under_way(struct fixture *f)
 {
-    write_up_to(f, 64 * MUCH_BYTES, 60000); /* until it is full */
+    write_up_to(f, FLOOD_BYTES, 60000); /* until it is full */
     assert_int_equal(finish(f), 0);
     settle(f);
     until(f, f->remote_end < 0, receive_all(f));
