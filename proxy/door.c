@@ -36,23 +36,36 @@ static void pause_accepting(struct door *door, int err)
         watch_listeners(door, 0);
 }
 
-static void take_client(struct door *door, int fd)
+static bool is_unspecified(const struct address *address)
 {
-    struct address address = {0}, local = {0};
+    static const uint8_t zero[sizeof(address->ip)];
+    return memcmp(address->ip, zero, sizeof(zero)) == 0;
+}
+
+/* The address that a client came in by: the listener's, unless that takes all of the host's. */
+static struct address local_address(const struct door_listener *listener,
+                                    const struct stream *client)
+{
+    struct address address = address_unmapped(&listener->address);
+    if (is_unspecified(&address))
+        (void)socket_stream_local_address(client, &address);
+    return address;
+}
+
+static void take_client(struct door_listener *listener, int fd, const struct sockaddr *from)
+{
+    struct door *door = listener->door;
+    struct address address, local;
     struct stream *inner;
-    if (door->stats.clients >= door->options.clients_max) {
+    bool is_full = door->stats.clients >= door->options.clients_max;
+    if (is_full || address_from_sockaddr(from, &address) < 0 ||
+        socket_stream_new(door->loop, fd, door->options.buffer_bytes, &inner) < 0) {
         door->stats.refused_at_limit++;
         close(fd);
         return;
     }
-    if (socket_stream_new(door->loop, fd, door->options.buffer_bytes, &inner) < 0) {
-        door->stats.refused_at_limit++;
-        close(fd);
-        return;
-    }
-    /* A client that has reset already has no addresses; its first step finds that out. */
-    (void)socket_stream_peer_address(inner, &address);
-    (void)socket_stream_local_address(inner, &local);
+    address = address_unmapped(&address);
+    local = local_address(listener, inner);
     if (door_client_new(door, inner, &address, &local) == 0)
         door->stats.accepted++;
 }
@@ -72,9 +85,12 @@ static void on_knock(void *owner, int events, int err)
         return;
     }
     for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
-        int fd = accept4(listener->fd, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        struct sockaddr_storage name;
+        struct sockaddr *from = (struct sockaddr *)&name;
+        socklen_t size = sizeof(name);
+        int fd = accept4(listener->fd, from, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
         if (fd >= 0) {
-            take_client(listener->door, fd);
+            take_client(listener, fd, from);
         } else if (is_lack_of_something(errno)) {
             pause_accepting(listener->door, -errno);
             return;
@@ -98,12 +114,6 @@ static int open_listener(struct door *door, struct door_listener *listener)
 }
 
 /* ---- is it us? ---- */
-
-static bool is_unspecified(const struct address *address)
-{
-    static const uint8_t zero[sizeof(address->ip)];
-    return memcmp(address->ip, zero, sizeof(zero)) == 0;
-}
 
 static bool is_localhost(const char *name)
 {

@@ -66,26 +66,30 @@ static void on_associate(void *owner, struct dgram *dgram)
     rig->dgram = dgram;
 }
 
-static int listen_on_loopback(struct address *ret)
+static int listen_on(struct address where, struct address *ret)
 {
-    struct sockaddr_in where = {.sin_family = AF_INET};
-    socklen_t size = sizeof(where);
-    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    assert_int_equal(bind(fd, (struct sockaddr *)&where, sizeof(where)), 0);
+    struct sockaddr_storage name;
+    unsigned size = address_to_sockaddr(&where, &name);
+    const int off = 0;
+    int fd = socket(name.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (where.family == 6)
+        setsockopt(fd, IPPROTO_IPV6, IPV6_V6ONLY, &off, sizeof(off));
+    assert_int_equal(bind(fd, (struct sockaddr *)&name, size), 0);
     assert_int_equal(listen(fd, 16), 0);
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&where, &size), 0);
-    assert_int_equal(address_from_sockaddr((struct sockaddr *)&where, ret), 0);
+    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
+    assert_int_equal(address_from_sockaddr((struct sockaddr *)&name, ret), 0);
     return fd;
 }
 
-static int set_up(void **state, const struct door_options *options)
+static int set_up(void **state, const char *where, const struct door_options *options)
 {
+    struct address address;
     static const struct door_events events = {.on_inbound = on_inbound,
                                               .on_associate = on_associate};
     struct door_rig *rig = calloc(1, sizeof(*rig));
     rig->loop = loop_new();
-    int listener = listen_on_loopback(&rig->address);
+    assert_int_equal(address_parse_ip(where, &address), 0);
+    int listener = listen_on(address, &rig->address);
     assert_int_equal(door_open(rig->loop, &listener, 1, options, &events, rig, &rig->door), 0);
     *state = rig;
     return 0;
@@ -95,7 +99,19 @@ int door_rig_set_up(void **state)
 {
     struct door_options options = {
         .clients_max = 4, .buffer_bytes = 256 * 1024, .handshake_timeout_ms = 5000};
-    return set_up(state, &options);
+    return set_up(state, "127.0.0.1", &options);
+}
+
+int door_rig_set_up_everywhere(void **state)
+{
+    struct door_options options = {
+        .clients_max = 4, .buffer_bytes = 256 * 1024, .handshake_timeout_ms = 5000};
+    int err = set_up(state, "::", &options);
+    struct door_rig *rig = *state;
+    uint16_t port = rig->address.port;
+    address_parse_ip("127.0.0.1", &rig->address);
+    rig->address.port = port;
+    return err;
 }
 
 int door_rig_set_up_with_login(void **state)
@@ -105,7 +121,7 @@ int door_rig_set_up_with_login(void **state)
                                    .clients_max = 4,
                                    .buffer_bytes = 256 * 1024,
                                    .handshake_timeout_ms = 5000};
-    return set_up(state, &options);
+    return set_up(state, "127.0.0.1", &options);
 }
 
 int door_rig_tear_down(void **state)

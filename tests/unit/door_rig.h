@@ -29,6 +29,7 @@ struct door_rig {
 /* For cmocka's setup and teardown; the state is a struct door_rig. */
 int door_rig_set_up(void **state);
 int door_rig_set_up_with_login(void **state); /* "ada", "secret" */
+int door_rig_set_up_everywhere(void **state); /* listens on [::], for IPv4 too */
 int door_rig_tear_down(void **state);
 
 /* A connected, non-blocking socket. */

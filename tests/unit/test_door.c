@@ -153,6 +153,21 @@ static void test_refuses_itself_as_target(void **state)
     assert_int_equal(rig->inbound_count, 0);
 }
 
+/* A listener for all addresses: the client's own way in counts, as IPv4 if it came by that. */
+static void test_knows_the_way_a_client_came_in(void **state)
+{
+    struct door_rig *rig = *state;
+    char text[64];
+    int fd = door_rig_connect(rig);
+    snprintf(text, sizeof(text), "SOCKS5 127.0.0.1:%u;", rig->address.port);
+    door_rig_send_text(fd, "GET /proxy.pac HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_non_null(strstr(door_rig_read_response(rig, fd), text));
+    door_rig_send_text(fd, "CONNECT a:1 HTTP/1.1\r\nHost: a\r\n\r\n");
+    assert_int_equal(door_rig_inbound(rig, 0)->client.family, 4);
+    inbound_refuse(rig->inbounds[0], ERR_NAME);
+    close(fd);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -172,6 +187,10 @@ int main(void)
                                         door_rig_tear_down),
         cmocka_unit_test_setup_teardown(test_refuses_itself_as_target, door_rig_set_up,
                                         door_rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_refuses_itself_as_target, door_rig_set_up_everywhere,
+                                        door_rig_tear_down),
+        cmocka_unit_test_setup_teardown(test_knows_the_way_a_client_came_in,
+                                        door_rig_set_up_everywhere, door_rig_tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
