@@ -76,7 +76,8 @@ int upstream_new(const struct upstream_options *options, struct upstream **ret)
     upstream->has_udp = options->has_udp;
     upstream->is_pipelined = options->is_pipelined;
     upstream->tls_insecure = options->tls_insecure;
-    if (!options->needs_admission && needs_server(upstream->kind) && !endpoint_is_name(&upstream->server))
+    if (!options->needs_admission && needs_server(upstream->kind) &&
+        !endpoint_is_name(&upstream->server))
         upstream_set_addresses(upstream, &upstream->server.address, 1);
     *ret = upstream;
     return 0;

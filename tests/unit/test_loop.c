@@ -231,7 +231,7 @@ static void stop_before_run_returns_at_once(void **state)
     struct diary diary = {0};
     struct entry entry;
     entry_init(&entry, *state, &diary, 't');
-    timer_start(&entry.timer, 1000 * 1000);
+    timer_start(&entry.timer, 1000000);
     loop_stop(*state);
     loop_run(*state);
     timer_stop(&entry.timer);
