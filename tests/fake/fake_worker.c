@@ -139,7 +139,7 @@ static void read_script(bool is_first)
         line[strcspn(line, "\n")] = '\0';
         if (is_first && strncmp(line, "fail ", 5) == 0) {
             struct ipc_message message = {.kind = IPC_FAILED, .value = -EINVAL};
-            snprintf(message.text, sizeof(message.text), "%s", line + 5);
+            snprintf(message.text, sizeof(message.text), "%.*s", IPC_TEXT_MAX - 1, line + 5);
             say(&message);
             exit(3);
         }
