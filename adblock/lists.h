@@ -26,17 +26,23 @@ struct lists_options {
     size_t deny_count;
 };
 
-/* `on_change` comes from the loop whenever another filter took over. */
+/* `on_change` comes from the loop whenever another filter took over, the first included. NULL: out
+ * of memory. */
 struct lists *lists_new(struct loop *loop, loop_fn *on_change, void *owner);
 void lists_free(struct lists *lists);
 
 /* Read every file now and start to compile; the newest call wins. Copies what it needs. 0; < 0 with
  * one clear line in ret_error (which file, what to do) and nothing changed. The very first call
- * compiles before it returns, so that no question is ever asked without a filter. */
+ * compiles before it returns, so that no question is ever asked without a filter. In a verdict,
+ * the lists are numbered as they stand in `sources`; "allow" and "deny" come behind them. */
 int lists_set(struct lists *lists, const struct lists_options *options, char *ret_error,
               size_t capacity);
 /* Can these lists be read? For a check of the configuration; changes nothing. */
 int lists_check(const struct lists_options *options, char *ret_error, size_t capacity);
+
+/* Why the last set did not become the filter, though its files could be read; NULL if it did, or
+ * is still being compiled. Borrowed until the next lists_set. */
+const char *lists_problem(const struct lists *lists);
 
 /* Borrowed until the next turn of the loop; NULL before the first lists_set. */
 const struct filter *lists_filter(const struct lists *lists);

@@ -11,3 +11,8 @@ atlantic_unit_test(http_reply LINKS adblock base)
 atlantic_unit_test(http_request_facts LINKS adblock base)
 atlantic_unit_test(sniff LINKS adblock base)
 atlantic_unit_test(tls_hello LINKS adblock base)
+atlantic_unit_test(blocklists LINKS adblock builtin_list base PkgConfig::CJSON)
+target_compile_definitions(test_blocklists PRIVATE
+  SOURCES_JSON="${PROJECT_SOURCE_DIR}/blocklists/sources.json")
+atlantic_unit_test(list_texts LINKS adblock base)
+atlantic_unit_test(lists LINKS adblock base)
