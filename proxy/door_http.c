@@ -197,9 +197,7 @@ static void serve(struct door_client *client, const struct http_head *head, size
         serve_target(client, head, size, !http_body_is_done(&body), &target);
 }
 
-/* Parse where the bytes lie if they are in one piece, else in a copy. Returns as http_head_parse.
- */
-static int parse_and_serve(struct door_client *client, const char *data, size_t size)
+static void parse_and_serve(struct door_client *client, const char *data, size_t size)
 {
     struct http_head head;
     const char *why = "";
@@ -211,39 +209,41 @@ static int parse_and_serve(struct door_client *client, const char *data, size_t 
         reject(client, 431, "The request's head is too large");
     else if (used < 0)
         reject(client, 400, why);
-    return 0;
 }
 
-/* One empty line before a request is left over from a body's end (RFC 9112 sec. 2.2). */
-static bool is_empty_line(const struct span *span)
+/* A request begins; one empty line before it is left over from a body's end (RFC 9112 sec. 2.2).
+ * Returns as a step. */
+static int begin_request(struct door_client *client)
 {
-    return span->data[0] == '\r' && (span->size == 1 || span->data[1] == '\n');
+    char start[2];
+    ssize_t size = stream_gather(client->inner, start, sizeof(start));
+    if (size <= 0 || (size == 1 && start[0] == '\r'))
+        return size < 0 ? (int)size : 0;
+    client->is_reading = true;
+    door_client_set_timeout(client, client->door->options.handshake_timeout_ms);
+    if (size == 2 && memcmp(start, "\r\n", 2) == 0)
+        stream_consume(client->inner, 2);
+    return 1;
 }
 
 int door_http_step(struct door_client *client)
 {
     struct span span[2];
+    if (!client->is_reading)
+        return begin_request(client);
     int count = stream_peek(client->inner, span, 2);
     if (count <= 0)
         return count;
-    if (!client->is_reading) {
-        bool is_empty = is_empty_line(&span[0]);
-        if (is_empty && span[0].size == 1)
-            return 0;
-        client->is_reading = true;
-        door_client_set_timeout(client, client->door->options.handshake_timeout_ms);
-        if (is_empty) {
-            stream_consume(client->inner, 2);
-            return 1;
-        }
+    if (count == 1) { /* in one piece, as heads mostly are: parsed where it lies */
+        parse_and_serve(client, (const char *)span[0].data, span[0].size);
+        return 0;
     }
-    if (count == 1)
-        return parse_and_serve(client, (const char *)span[0].data, span[0].size);
     _free_ char *copy = malloc(HTTP_HEAD_MAX_BYTES);
     if (!copy)
         return -ENOMEM;
     ssize_t size = stream_gather(client->inner, copy, HTTP_HEAD_MAX_BYTES);
     if (size <= 0)
         return (int)size;
-    return parse_and_serve(client, copy, (size_t)size);
+    parse_and_serve(client, copy, (size_t)size);
+    return 0;
 }
