@@ -127,7 +127,7 @@ static void a_watch_is_level_triggered_and_can_be_paused(void **state)
 
 static void on_time(void *owner)
 {
-    *(bool *)owner = true;
+    (void)owner;
 }
 
 static void a_paused_watch_does_not_spin_on_a_hang_up(void **state)
@@ -137,11 +137,10 @@ static void a_paused_watch_does_not_spin_on_a_hang_up(void **state)
     close(end.fds[1]);
     /* One report of the hang-up may end a wait early, a second may not. */
     struct timer timer;
-    bool is_over = false;
-    timer_init(&timer, *state, on_time, &is_over);
+    timer_init(&timer, *state, on_time, NULL);
     timer_start(&timer, 20);
     int turns = 0;
-    for (; !is_over; turns++)
+    for (; timer_is_active(&timer); turns++)
         loop_run_once(*state, 1000);
     assert_true(turns <= 3);
     assert_string_equal(end.diary.text, "");
