@@ -37,6 +37,7 @@ struct socket_stream {
     bool is_unattended; /* it said so and the owner has read nothing since */
     bool is_broken;     /* the watch reported an error: the next read tells which */
     bool wants_room;    /* a write was cut short */
+    bool is_finished;
 };
 
 static struct socket_stream *socket_stream_of(struct stream *stream)
@@ -174,8 +175,8 @@ static ssize_t fail_write(struct socket_stream *socket, int err)
 static ssize_t socket_write(struct stream *stream, const struct span *spans, int count)
 {
     struct socket_stream *socket = socket_stream_of(stream);
-    if (socket->write_err)
-        return socket->write_err;
+    if (socket->write_err || socket->is_finished)
+        return socket->write_err ? socket->write_err : -EPIPE;
     struct iovec parts[WRITE_SPANS_MAX];
     struct msghdr message = {.msg_iov = parts};
     size_t total = 0;
@@ -204,7 +205,7 @@ static int socket_finish(struct stream *stream)
         return socket->write_err;
     if (shutdown(socket->fd, SHUT_WR) < 0)
         return (int)fail_write(socket, -errno);
-    socket->write_err = -EPIPE;
+    socket->is_finished = true;
     return 0;
 }
 

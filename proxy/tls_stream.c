@@ -239,28 +239,6 @@ static void finish_inner(struct tls_stream *tls)
     }
 }
 
-/* What this layer has to do by itself, whoever owns it. */
-static void move_on(struct tls_stream *tls)
-{
-    flush_sealed(tls);
-    if (tls->state == TLS_HANDSHAKE) {
-        int failed = mbedtls_ssl_handshake(&tls->session);
-        if (failed == 0)
-            tls->state = TLS_OPEN;
-        else if (failed != MBEDTLS_ERR_SSL_WANT_READ)
-            fail(tls, failed);
-    }
-    if (tls->state == TLS_OPEN && tls->is_finished)
-        finish_inner(tls);
-}
-
-static void on_inner_wake(void *owner)
-{
-    struct tls_stream *tls = owner;
-    move_on(tls);
-    stream_signal(&tls->stream);
-}
-
 /* What a read that brought no bytes means. */
 static void end_reading(struct tls_stream *tls, int result)
 {
@@ -301,6 +279,32 @@ static void read_text(struct tls_stream *tls)
         stream_signal(&tls->stream); /* there is more, and nothing else will say so */
 }
 
+/* What this layer has to do by itself, whoever owns it. */
+static void move_on(struct tls_stream *tls)
+{
+    flush_sealed(tls);
+    if (tls->state == TLS_HANDSHAKE) {
+        int failed = mbedtls_ssl_handshake(&tls->session);
+        if (failed == 0)
+            tls->state = TLS_OPEN;
+        else if (failed != MBEDTLS_ERR_SSL_WANT_READ)
+            fail(tls, failed);
+    }
+    /* Not only text comes in records: an alert or a request for new keys does not wait for the
+     * owner to look. */
+    if (tls->state == TLS_OPEN && !tls->read_err && buf_size(&tls->unread) == 0)
+        read_text(tls);
+    if (tls->state == TLS_OPEN && tls->is_finished)
+        finish_inner(tls);
+}
+
+static void on_inner_wake(void *owner)
+{
+    struct tls_stream *tls = owner;
+    move_on(tls);
+    stream_signal(&tls->stream);
+}
+
 static int tls_peek(struct stream *stream, struct span *ret, int max)
 {
     struct tls_stream *tls = tls_of(stream);
@@ -339,6 +343,8 @@ static ssize_t tls_write(struct stream *stream, const struct span *spans, int co
     if (tls->state == TLS_HANDSHAKE)
         return 0; /* woken when it is over */
     flush_sealed(tls);
+    if (tls->inner_err)
+        return tls->inner_err;
     for (int i = 0; i < count; i++) {
         ssize_t taken = write_span(tls, &spans[i]);
         if (taken < 0)

@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <fcntl.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,6 +11,14 @@
 #include <unistd.h>
 
 #include <cmocka.h>
+
+/* What is sent arrives at once: no Nagle (RFC 896), no waiting for a delayed acknowledgement. */
+static void make_ready(int fd)
+{
+    const int on = 1;
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+    fcntl(fd, F_SETFL, O_NONBLOCK);
+}
 
 void tcp_pair(int *ret_a, int *ret_b)
 {
@@ -25,6 +34,6 @@ void tcp_pair(int *ret_a, int *ret_b)
     *ret_b = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     assert_true(*ret_b >= 0);
     close(listener);
-    fcntl(*ret_a, F_SETFL, O_NONBLOCK);
-    fcntl(*ret_b, F_SETFL, O_NONBLOCK);
+    make_ready(*ret_a);
+    make_ready(*ret_b);
 }

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "tcp_pair.h"
+#include "tests/unit/stream_contract.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -310,8 +311,18 @@ static void test_addresses(void **state)
     assert_int_not_equal(local.port, peer.port);
 }
 
+static int open_pair(void *owner, struct loop *loop, struct contract_pair *ret)
+{
+    int fd, peer;
+    (void)owner;
+    tcp_pair(&fd, &peer);
+    contract_remote_from_fd(peer, &ret->remote);
+    return socket_stream_new(loop, fd, BUFFER_BYTES, &ret->stream);
+}
+
 int main(void)
 {
+    static const struct stream_contract contract = {.name = "socket", .open = open_pair};
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reads_what_was_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_arrives_behind_unread_bytes, set_up, tear_down),
@@ -330,5 +341,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_close_does_not_wait_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_addresses, set_up, tear_down),
     };
-    return cmocka_run_group_tests(tests, NULL, NULL);
+    int failed = cmocka_run_group_tests(tests, NULL, NULL);
+    return failed + stream_contract_run(&contract);
 }

@@ -1,0 +1,487 @@
+#include "proxy/relay.h"
+
+#include "base/err.h"
+#include "tests/fake/fake_stream.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { START_MS = 1000, IDLE_MS = 60000, HALF_MS = 5000, NOT_DONE = 1 };
+
+struct fixture {
+    struct loop *loop;
+    struct fake_stream *client, *upstream;
+    struct relay *relay;
+    struct relay_bytes bytes, total;
+    int why;
+    unsigned done;
+};
+
+static void on_done(void *owner, int why)
+{
+    struct fixture *f = owner;
+    f->why = why;
+    f->done++;
+    f->relay = NULL;
+}
+
+static void start(struct fixture *f)
+{
+    const struct relay_options options = {
+        .idle_timeout_ms = IDLE_MS, .half_close_timeout_ms = HALF_MS, .total = &f->total};
+    assert_int_equal(relay_start(f->loop, &f->client->stream, &f->upstream->stream, &options,
+                                 &f->bytes, on_done, f, &f->relay),
+                     0);
+}
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    f->loop = loop_new();
+    loop_fake_clock(f->loop, START_MS);
+    f->client = fake_stream_new(f->loop);
+    f->upstream = fake_stream_new(f->loop);
+    f->why = NOT_DONE;
+    start(f);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    if (f->relay)
+        relay_abort(f->relay);
+    fake_stream_free(f->client);
+    fake_stream_free(f->upstream);
+    loop_free(f->loop);
+    free(f);
+    return 0;
+}
+
+static void turn(struct fixture *f)
+{
+    for (int i = 0; i < 5; i++)
+        loop_run_once(f->loop, 0);
+}
+
+static void advance(struct fixture *f, uint64_t to_ms)
+{
+    loop_fake_clock(f->loop, START_MS + to_ms);
+    turn(f);
+}
+
+static void assert_got(struct fake_stream *fake, const char *text)
+{
+    char got[64];
+    size_t size = fake_stream_take(fake, got, sizeof(got));
+    assert_int_equal(size, strlen(text));
+    assert_memory_equal(got, text, size);
+}
+
+static void test_both_ways(void **state)
+{
+    struct fixture *f = *state;
+    fake_stream_feed(f->client, "question", 8);
+    fake_stream_feed(f->upstream, "answers", 7);
+    turn(f);
+    assert_got(f->upstream, "question");
+    assert_got(f->client, "answers");
+    assert_int_equal(f->bytes.up, 8);
+    assert_int_equal(f->bytes.down, 7);
+    assert_int_equal(f->total.up, 8);
+    assert_int_equal(f->total.down, 7);
+    assert_int_equal(f->done, 0);
+}
+
+static void test_what_came_before_the_relay(void **state)
+{
+    struct fixture *f = *state;
+    struct fixture g = {.loop = f->loop, .why = NOT_DONE};
+    g.client = fake_stream_new(f->loop);
+    g.upstream = fake_stream_new(f->loop);
+    fake_stream_feed(g.client, "early", 5);
+    turn(f);
+    start(&g);
+    assert_int_equal(g.bytes.up, 0); /* not from inside the call */
+    turn(f);
+    assert_got(g.upstream, "early");
+    relay_abort(g.relay);
+    assert_true(g.client->is_aborted && g.upstream->is_aborted);
+    turn(f);
+    assert_int_equal(g.done, 0);
+    fake_stream_free(g.client);
+    fake_stream_free(g.upstream);
+}
+
+static void test_an_end_is_passed_on_as_an_end(void **state)
+{
+    struct fixture *f = *state;
+    fake_stream_feed(f->client, "bye", 3);
+    fake_stream_end(f->client, ERR_EOF);
+    turn(f);
+    assert_got(f->upstream, "bye");
+    assert_true(f->upstream->is_finished);
+    assert_false(f->upstream->is_closed);
+    fake_stream_feed(f->upstream, "still", 5);
+    turn(f);
+    assert_got(f->client, "still");
+    assert_int_equal(f->done, 0);
+    fake_stream_end(f->upstream, ERR_EOF);
+    turn(f);
+    assert_int_equal(f->done, 1);
+    assert_int_equal(f->why, 0);
+    assert_true(f->client->is_finished && f->client->is_closed && f->upstream->is_closed);
+    assert_int_equal(f->bytes.down, 5);
+}
+
+static void test_the_end_waits_for_the_bytes(void **state)
+{
+    struct fixture *f = *state;
+    f->upstream->credit = 2;
+    fake_stream_feed(f->client, "abcdef", 6);
+    fake_stream_end(f->client, ERR_EOF);
+    turn(f);
+    assert_got(f->upstream, "ab");
+    assert_int_equal(f->client->consumed, 2); /* the rest stays where it is */
+    assert_int_equal(f->bytes.up, 2);
+    assert_false(f->upstream->is_finished);
+    fake_stream_grant(f->upstream, 4);
+    turn(f);
+    assert_got(f->upstream, "cdef");
+    assert_true(f->upstream->is_finished);
+}
+
+static void test_a_reset_is_passed_on_as_a_reset(void **state)
+{
+    struct fixture *f = *state;
+    fake_stream_end(f->upstream, -ECONNRESET);
+    turn(f);
+    assert_int_equal(f->why, -ECONNRESET);
+    assert_true(f->client->is_aborted && f->upstream->is_aborted);
+}
+
+static void test_a_reset_of_the_client(void **state)
+{
+    struct fixture *f = *state;
+    f->upstream->credit = 0;
+    fake_stream_feed(f->client, "stuck", 5);
+    turn(f);
+    fake_stream_end(f->client, -ECONNRESET);
+    turn(f);
+    assert_int_equal(f->why, -ECONNRESET);
+    assert_true(f->upstream->is_aborted);
+}
+
+/* An upstream that answers and takes no more: the answer still arrives. */
+static ssize_t refuse_write(struct stream *stream, const struct span *spans, int count)
+{
+    (void)stream;
+    (void)spans;
+    (void)count;
+    return -EPIPE;
+}
+
+static void break_writing(struct fake_stream *fake, struct stream_ops *ops)
+{
+    *ops = *fake->stream.ops;
+    ops->write = refuse_write;
+    fake->stream.ops = ops;
+}
+
+static void test_an_answer_survives_a_broken_upload(void **state)
+{
+    struct fixture *f = *state;
+    struct stream_ops ops;
+    break_writing(f->upstream, &ops);
+    fake_stream_feed(f->client, "upload", 6);
+    fake_stream_feed(f->upstream, "413 too much", 12);
+    turn(f);
+    assert_int_equal(f->done, 0);
+    fake_stream_end(f->upstream, ERR_EOF);
+    turn(f);
+    assert_got(f->client, "413 too much");
+    assert_true(f->client->is_closed && !f->client->is_aborted);
+    assert_int_equal(f->why, -EPIPE);
+    assert_int_equal(f->bytes.up, 0);
+}
+
+static void test_a_broken_upload_then_a_reset(void **state)
+{
+    struct fixture *f = *state;
+    struct stream_ops ops;
+    break_writing(f->upstream, &ops);
+    fake_stream_feed(f->client, "upload", 6);
+    turn(f);
+    fake_stream_end(f->upstream, -ECONNRESET);
+    turn(f);
+    assert_true(f->client->is_aborted);
+    assert_int_equal(f->why, -ECONNRESET);
+}
+
+static void test_idle(void **state)
+{
+    struct fixture *f = *state;
+    advance(f, IDLE_MS - 1);
+    fake_stream_feed(f->client, "x", 1);
+    turn(f);
+    advance(f, IDLE_MS + 1); /* the timer of the start is over, the silence is not */
+    advance(f, 2 * IDLE_MS - 2);
+    assert_int_equal(f->done, 0);
+    advance(f, 2 * IDLE_MS - 1);
+    assert_int_equal(f->why, -ETIMEDOUT);
+    assert_true(f->client->is_aborted && f->upstream->is_aborted);
+}
+
+static void test_half_closed_and_idle(void **state)
+{
+    struct fixture *f = *state;
+    advance(f, 10000);
+    fake_stream_end(f->client, ERR_EOF);
+    fake_stream_feed(f->upstream, "x", 1);
+    turn(f);
+    advance(f, 10000 + HALF_MS - 1);
+    assert_int_equal(f->done, 0);
+    fake_stream_feed(f->upstream, "y", 1);
+    turn(f);
+    advance(f, 10000 + HALF_MS);
+    assert_int_equal(f->done, 0);
+    advance(f, 10000 + 2 * HALF_MS - 1);
+    assert_int_equal(f->why, -ETIMEDOUT);
+}
+
+/* One that has endlessly much to say does not keep the loop from the others. */
+static void test_a_greedy_flow_takes_turns(void **state)
+{
+    enum { MUCH = 64 * 1024 * 1024 };
+    struct fixture *f = *state;
+    static uint8_t data[MUCH];
+    chunk_pool_set_limit(loop_chunks(f->loop), SIZE_MAX);
+    fake_stream_feed(f->client, data, MUCH);
+    loop_run_once(f->loop, 0);
+    assert_true(f->bytes.up > 0 && f->bytes.up < MUCH);
+    for (int i = 0; i < 1000 && f->bytes.up < MUCH; i++)
+        loop_run_once(f->loop, 0);
+    assert_int_equal(f->bytes.up, MUCH); /* and needs no wake to go on */
+}
+
+/* --- random schedules: client | relay | server, everything between the two ends by chance --- */
+
+struct end {
+    struct fake_stream *fake;
+    size_t sent, received;
+    bool is_finished, is_ended, is_reset, is_gone;
+};
+
+struct play {
+    struct fixture f;
+    uint64_t random;
+    struct end ends[2];
+    bool may_reset;
+};
+
+static uint32_t draw(struct play *play, uint32_t below)
+{
+    play->random = play->random * 6364136223846793005u + 1442695040888963407u;
+    return (uint32_t)(play->random >> 33) % below;
+}
+
+static uint8_t byte_at(int end, size_t offset)
+{
+    return (uint8_t)((offset + (size_t)end * 7) * 2654435761u >> 11);
+}
+
+static void end_wake(void *owner)
+{
+    (void)owner; /* looked at by chance */
+}
+
+static void end_send(struct play *play, int index)
+{
+    struct end *end = &play->ends[index];
+    uint8_t data[3000];
+    size_t size = 1 + draw(play, sizeof(data));
+    if (end->is_finished || end->is_reset)
+        return;
+    for (size_t i = 0; i < size; i++)
+        data[i] = byte_at(index, end->sent + i);
+    ssize_t taken = stream_write_bytes(&end->fake->stream, data, size);
+    if (taken < 0)
+        end->is_reset = true;
+    else
+        end->sent += (size_t)taken;
+}
+
+static void end_receive(struct play *play, int index)
+{
+    struct end *end = &play->ends[index];
+    uint8_t data[3000];
+    if (end->is_ended || end->is_reset)
+        return;
+    ssize_t size = stream_gather(&end->fake->stream, data, 1 + draw(play, sizeof(data)));
+    if (size == ERR_EOF)
+        end->is_ended = true;
+    else if (size < 0)
+        end->is_reset = true;
+    if (size <= 0)
+        return;
+    for (ssize_t i = 0; i < size; i++)
+        assert_int_equal(data[i], byte_at(1 - index, end->received + (size_t)i));
+    end->received += (size_t)size;
+    stream_consume(&end->fake->stream, (size_t)size);
+}
+
+static void end_finish(struct play *play, int index)
+{
+    struct end *end = &play->ends[index];
+    if (!end->is_finished && !end->is_reset && stream_finish(&end->fake->stream) == 0)
+        end->is_finished = true;
+}
+
+static void end_reset(struct play *play, int index)
+{
+    struct end *end = &play->ends[index];
+    if (end->is_gone)
+        return;
+    stream_abort(&end->fake->stream);
+    end->is_gone = end->is_finished = end->is_ended = true;
+}
+
+static void play_one_move(struct play *play)
+{
+    int index = (int)draw(play, 2);
+    uint32_t chance = draw(play, 1000);
+    if (play->ends[index].is_gone || chance < 100)
+        loop_run_once(play->f.loop, 0);
+    else if (chance < 500)
+        end_send(play, index);
+    else if (chance < 990)
+        end_receive(play, index);
+    else if (chance < 998 || !play->may_reset)
+        end_finish(play, index);
+    else
+        end_reset(play, index);
+}
+
+static void open_play(struct play *play, uint64_t seed)
+{
+    struct fixture *f = &play->f;
+    play->random = seed;
+    f->loop = loop_new();
+    loop_fake_clock(f->loop, START_MS);
+    f->why = NOT_DONE;
+    fake_stream_new_pair(f->loop, 1 + draw(play, 8000), &play->ends[0].fake, &f->client);
+    fake_stream_new_pair(f->loop, 1 + draw(play, 8000), &play->ends[1].fake, &f->upstream);
+    for (int i = 0; i < 2; i++)
+        stream_set_owner(&play->ends[i].fake->stream, end_wake, play);
+    f->client->lends = draw(play, 2);
+    f->upstream->lends = draw(play, 2);
+    f->client->span_bytes_max = draw(play, 2) ? 1 + draw(play, 500) : 0;
+    f->upstream->span_bytes_max = draw(play, 2) ? 1 + draw(play, 500) : 0;
+    f->client->peek_bytes_max = draw(play, 2) ? 1 + draw(play, 2000) : 0;
+    play->may_reset = draw(play, 4) == 0;
+    start(f);
+}
+
+static void close_play(struct play *play)
+{
+    struct fixture *f = &play->f;
+    if (f->relay)
+        relay_abort(f->relay);
+    for (int i = 0; i < 2; i++) {
+        if (!play->ends[i].is_gone)
+            stream_abort(&play->ends[i].fake->stream);
+        fake_stream_free(play->ends[i].fake);
+    }
+    fake_stream_free(f->client);
+    fake_stream_free(f->upstream);
+    loop_run_once(f->loop, 0);
+    loop_free(f->loop);
+}
+
+/* Both ends finish and read until there is nothing more to come. */
+static void play_out(struct play *play)
+{
+    for (int i = 0; i < 200000 && !play->f.done; i++) {
+        for (int index = 0; index < 2; index++) {
+            if (play->ends[index].is_gone)
+                continue;
+            end_finish(play, index);
+            end_receive(play, index);
+        }
+        loop_run_once(play->f.loop, 0);
+    }
+    for (int i = 0; i < 2000; i++) {
+        for (int index = 0; index < 2; index++)
+            if (!play->ends[index].is_gone)
+                end_receive(play, index);
+        loop_run_once(play->f.loop, 0);
+        if (i > 4 && (play->ends[0].is_ended || play->ends[0].is_reset) &&
+            (play->ends[1].is_ended || play->ends[1].is_reset))
+            break;
+    }
+}
+
+static void check_play(const struct play *play)
+{
+    const struct end *client = &play->ends[0], *server = &play->ends[1];
+    assert_int_equal(play->f.done, 1);
+    if (client->is_gone || server->is_gone) {
+        assert_true(server->received <= client->sent);
+        assert_true(client->received <= server->sent);
+        /* whoever is left has been told */
+        assert_true(client->is_gone || client->is_ended || client->is_reset);
+        assert_true(server->is_gone || server->is_ended || server->is_reset);
+        return;
+    }
+    assert_int_equal(play->f.why, 0);
+    assert_int_equal(server->received, client->sent);
+    assert_int_equal(client->received, server->sent);
+    assert_int_equal(play->f.bytes.up, client->sent);
+    assert_int_equal(play->f.bytes.down, server->sent);
+    assert_true(client->is_ended && server->is_ended);
+}
+
+static void test_random_schedules(void **state)
+{
+    enum { SCHEDULES = 4000 };
+    (void)state;
+    for (uint64_t seed = 1; seed <= SCHEDULES; seed++) {
+        struct play play = {.random = 0};
+        open_play(&play, seed);
+        uint32_t moves = 20 + draw(&play, 300);
+        for (uint32_t i = 0; i < moves; i++)
+            play_one_move(&play);
+        play_out(&play);
+        check_play(&play);
+        close_play(&play);
+    }
+}
+
+#define relay_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        relay_test(test_both_ways),
+        relay_test(test_what_came_before_the_relay),
+        relay_test(test_an_end_is_passed_on_as_an_end),
+        relay_test(test_the_end_waits_for_the_bytes),
+        relay_test(test_a_reset_is_passed_on_as_a_reset),
+        relay_test(test_a_reset_of_the_client),
+        relay_test(test_an_answer_survives_a_broken_upload),
+        relay_test(test_a_broken_upload_then_a_reset),
+        relay_test(test_idle),
+        relay_test(test_half_closed_and_idle),
+        relay_test(test_a_greedy_flow_takes_turns),
+        cmocka_unit_test(test_random_schedules),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
