@@ -17,7 +17,8 @@ ARROWS = {
     "base": set(),
     "tun2socks": {"base"},
     "proxy": {"base"},
-    "adblock": {"base"},
+    "adblock": {"blocklists", "base"},
+    "blocklists": set(),  # data that is compiled in, no code
     "killswitch": {"base"},
     CONFIG: {"base"},
     IPC: {"base"},
