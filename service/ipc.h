@@ -16,13 +16,15 @@ enum { IPC_TEXT_MAX = 256, IPC_NAME_MAX = 64, IPC_FDS_MAX = 8 };
 enum ipc_kind {
     /* supervisor to worker */
     IPC_CONFIG = 1, /* fd: the configuration file, or none: the embedded default */
-    IPC_LISTEN,     /* fds: the local endpoint's listening sockets */
+    IPC_LISTEN,     /* fds: the local endpoint's listening sockets; a later one replaces them all */
     IPC_CONTROL,    /* fd: control.sock, listening */
     IPC_STATE_DIR,  /* fd: the worker's own state folder, a directory */
     IPC_START,      /* all of the above is said: go */
-    IPC_TUN,        /* fd: the TUN device; flag: IFF_VNET_HDR is on */
+    IPC_TUN,        /* fd: the TUN device; flag: IFF_VNET_HDR is on. After IPC_READY; a second one
+                       without IPC_TUN_OFF between means that the first device is dead */
     IPC_TUN_OFF,    /* let go of it; answered by IPC_TUN_RELEASED */
-    IPC_ADMITTED,   /* the answer to IPC_ADMIT: value 0 or a negative code */
+    IPC_ADMITTED,   /* the answer to IPC_ADMIT: value 0 or a negative code; its address, and its
+                       protocol in flag */
     IPC_PING,       /* answered by IPC_PONG */
     IPC_STOP,       /* flush, close, exit 0 */
 
@@ -30,7 +32,9 @@ enum ipc_kind {
     IPC_READY = 100, /* started: doors open */
     IPC_CONFIGURED,  /* the answer to a later IPC_CONFIG: value 0, or < 0 and text */
     IPC_TUN_RELEASED,
-    IPC_ADMIT,    /* address, protocol in value */
+    IPC_ADMIT,    /* address, protocol in value; UDP with port 0: every port of the address but
+                     plain DNS, for a SOCKS5 server that relays from any. Forgotten when the worker
+                     ends; what the configuration names by address is admitted unasked */
     IPC_WITHDRAW, /* the same, the other way */
     IPC_REPORT,   /* state in value (enum ipc_state), reason in text, upstream in name */
     IPC_PONG,

@@ -88,6 +88,15 @@ static void hear_link(struct host_watch *watch, const struct nlmsghdr *message)
         deferred_schedule(&watch->routing_changed);
 }
 
+static void hear_address(struct host_watch *watch, const struct nlmsghdr *message)
+{
+    const struct ifaddrmsg *address = mnl_nlmsg_get_payload(message);
+    if ((int)address->ifa_index != watch->tun_index)
+        deferred_schedule(&watch->links_changed);
+    else if (message->nlmsg_type == RTM_DELADDR)
+        deferred_schedule(&watch->routing_changed);
+}
+
 static int hear_routing(const struct nlmsghdr *message, void *owner)
 {
     struct host_watch *watch = owner;
@@ -96,7 +105,7 @@ static int hear_routing(const struct nlmsghdr *message, void *owner)
     case RTM_NEWLINK:
     case RTM_DELLINK: hear_link(watch, message); break;
     case RTM_NEWADDR:
-    case RTM_DELADDR: deferred_schedule(&watch->links_changed); break;
+    case RTM_DELADDR: hear_address(watch, message); break;
     case RTM_DELRULE:
         if (!is_own && is_our_rule(message))
             deferred_schedule(&watch->routing_changed);

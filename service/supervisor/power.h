@@ -3,7 +3,8 @@
  *
  * THE PROTOCOL. A Unix stream socket, RUN_DIR/power.sock (/run/atlantic/power.sock), mode 0660,
  * group atlantic. Accepted are root and members of that group, never the worker's own user; others
- * get one answer with `error` and the connection is closed.
+ * get one answer with `error`, before they ask, and the connection is closed (a client whose write
+ * fails with EPIPE should read all the same).
  *
  * Request: one word and '\n', at most 64 bytes. As many requests as one likes on a connection, one
  * after the other; at most 16 connections at a time, each closed after 60 s of silence.

@@ -237,13 +237,13 @@ static void read_tun(void)
     uint8_t packet[70000];
     ssize_t size = read(tun, packet, sizeof(packet));
     size_t header = has_vnet ? 10 : 0;
-    if (size < (ssize_t)header + 48 || !echoes)
+    if (size < (ssize_t)header + 28 || !echoes)
         return;
     uint8_t *ip = packet + header;
     if (ip[0] >> 4 == 4 && ip[9] == IPPROTO_UDP) {
         swap(ip + 12, ip + 16, 4);
         swap(ip + 20, ip + 22, 2);
-    } else if (ip[0] >> 4 == 6 && ip[6] == IPPROTO_UDP) {
+    } else if (ip[0] >> 4 == 6 && ip[6] == IPPROTO_UDP && size >= (ssize_t)header + 48) {
         swap(ip + 8, ip + 24, 16);
         swap(ip + 40, ip + 42, 2);
     } else {
