@@ -21,7 +21,7 @@ static int set_up(void **state)
     f->loop = loop_new();
     if (!f->loop || run->contract->open(run->contract->owner, f->loop, &f->pair) != 0)
         return -1;
-    stream_set_owner(f->pair.stream, on_wake, f);
+    stream_set_owner(f->pair.stream, contract_on_wake, f);
     return 0;
 }
 
@@ -40,7 +40,7 @@ static int tear_down(void **state)
     struct fixture *f = &run->fixture;
     f->violation = NULL; /* the case has told */
     if (f->pair.stream)
-        let_go(f, stream_close);
+        contract_let_go(f, stream_close);
     f->pair.remote.free(f->pair.remote.owner);
     loop_run(f->loop);
     loop_free(f->loop);

@@ -9,21 +9,21 @@ enum {
 };
 
 /* No short period: nothing lost, doubled or swapped goes unnoticed. */
-uint8_t pattern_at(size_t index)
+uint8_t contract_pattern_at(size_t index)
 {
     return (uint8_t)(index ^ (index >> 8) * 7 ^ (index >> 16) * 13);
 }
 
-void fill_pattern(uint8_t *to, size_t from, size_t size)
+void contract_fill_pattern(uint8_t *to, size_t from, size_t size)
 {
     for (size_t i = 0; i < size; i++)
-        to[i] = pattern_at(from + i);
+        to[i] = contract_pattern_at(from + i);
 }
 
-bool is_pattern(const uint8_t *data, size_t from, size_t size)
+bool contract_is_pattern(const uint8_t *data, size_t from, size_t size)
 {
     for (size_t i = 0; i < size; i++) {
-        if (data[i] != pattern_at(from + i))
+        if (data[i] != contract_pattern_at(from + i))
             return false;
     }
     return true;
@@ -31,7 +31,7 @@ bool is_pattern(const uint8_t *data, size_t from, size_t size)
 
 /* ---- the owner ---- */
 
-int peek(struct fixture *f, struct span *ret, int max)
+int contract_peek(struct fixture *f, struct span *ret, int max)
 {
     f->is_inside = true;
     int count = stream_peek(f->pair.stream, ret, max);
@@ -41,14 +41,14 @@ int peek(struct fixture *f, struct span *ret, int max)
     return count;
 }
 
-void consume(struct fixture *f, size_t size)
+void contract_consume(struct fixture *f, size_t size)
 {
     f->is_inside = true;
     stream_consume(f->pair.stream, size);
     f->is_inside = false;
 }
 
-ssize_t write_spans(struct fixture *f, const struct span *spans, int count)
+ssize_t contract_write_spans(struct fixture *f, const struct span *spans, int count)
 {
     f->is_inside = true;
     ssize_t taken = stream_write(f->pair.stream, spans, count);
@@ -56,7 +56,7 @@ ssize_t write_spans(struct fixture *f, const struct span *spans, int count)
     return taken;
 }
 
-int finish(struct fixture *f)
+int contract_finish(struct fixture *f)
 {
     f->is_inside = true;
     int err = stream_finish(f->pair.stream);
@@ -64,7 +64,7 @@ int finish(struct fixture *f)
     return err;
 }
 
-void let_go(struct fixture *f, void (*how)(struct stream *))
+void contract_let_go(struct fixture *f, void (*how)(struct stream *))
 {
     struct stream *stream = f->pair.stream;
     f->is_inside = true;
@@ -80,13 +80,13 @@ static void violate(struct fixture *f, const char *what)
         f->violation = what;
 }
 
-void read_all(struct fixture *f)
+void contract_read_all(struct fixture *f)
 {
     struct span spans[STREAM_SPANS];
-    for (int count; (count = peek(f, spans, STREAM_SPANS)) > 0;) {
+    for (int count; (count = contract_peek(f, spans, STREAM_SPANS)) > 0;) {
         size_t size = 0;
         for (int i = 0; i < count; i++) {
-            if (!is_pattern(spans[i].data, f->read + size, spans[i].size))
+            if (!contract_is_pattern(spans[i].data, f->read + size, spans[i].size))
                 violate(f, "the bytes read are not those sent");
             size += spans[i].size;
         }
@@ -94,12 +94,12 @@ void read_all(struct fixture *f)
             violate(f, "peek showed spans without bytes");
             return;
         }
-        consume(f, size);
+        contract_consume(f, size);
         f->read += size;
     }
 }
 
-void on_wake(void *owner)
+void contract_on_wake(void *owner)
 {
     struct fixture *f = owner;
     f->wakes++;
@@ -110,12 +110,12 @@ void on_wake(void *owner)
         return;
     }
     if (f->reads_on_wake)
-        read_all(f);
+        contract_read_all(f);
     if (f->on_wake)
         f->on_wake(f);
 }
 
-void write_up_to(struct fixture *f, size_t goal, size_t piece)
+void contract_write_up_to(struct fixture *f, size_t goal, size_t piece)
 {
     static uint8_t data[64 * 1024];
     assert_true(piece <= sizeof(data));
@@ -123,8 +123,8 @@ void write_up_to(struct fixture *f, size_t goal, size_t piece)
         struct span span = {.data = data, .size = goal - f->written};
         if (span.size > piece)
             span.size = piece;
-        fill_pattern(data, f->written, span.size);
-        ssize_t taken = write_spans(f, &span, 1);
+        contract_fill_pattern(data, f->written, span.size);
+        ssize_t taken = contract_write_spans(f, &span, 1);
         memset(data, 0xdb, span.size);
         assert_true(taken >= 0 && taken <= (ssize_t)span.size);
         f->written += (size_t)taken;
@@ -135,14 +135,14 @@ void write_up_to(struct fixture *f, size_t goal, size_t piece)
 
 /* ---- the far end ---- */
 
-void send_up_to(struct fixture *f, size_t goal, size_t piece)
+void contract_send_up_to(struct fixture *f, size_t goal, size_t piece)
 {
     uint8_t data[16 * 1024];
     while (f->sent < goal) {
         size_t size = goal - f->sent < piece ? goal - f->sent : piece;
         if (size > sizeof(data))
             size = sizeof(data);
-        fill_pattern(data, f->sent, size);
+        contract_fill_pattern(data, f->sent, size);
         ssize_t taken = f->pair.remote.send(f->pair.remote.owner, data, size);
         assert_true(taken >= 0);
         if (taken == 0)
@@ -151,27 +151,27 @@ void send_up_to(struct fixture *f, size_t goal, size_t piece)
     }
 }
 
-void receive_all(struct fixture *f)
+void contract_receive_all(struct fixture *f)
 {
     uint8_t data[16 * 1024];
     ssize_t size;
     if (f->remote_end < 0)
         return;
     while ((size = f->pair.remote.receive(f->pair.remote.owner, data, sizeof(data))) > 0) {
-        assert_true(is_pattern(data, f->received, (size_t)size));
+        assert_true(contract_is_pattern(data, f->received, (size_t)size));
         f->received += (size_t)size;
     }
     f->remote_end = size;
 }
 
-void reset_remote(struct fixture *f)
+void contract_reset_remote(struct fixture *f)
 {
     f->pair.remote.reset(f->pair.remote.owner);
 }
 
 /* ---- turning the loop ---- */
 
-void turn(struct fixture *f)
+void contract_turn(struct fixture *f)
 {
     loop_run_once(f->loop, 1);
     if (f->violation)
@@ -185,20 +185,20 @@ static uint64_t clock_ms(void)
     return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
 }
 
-uint64_t give_up_at_ms(const struct fixture *f)
+uint64_t contract_give_up_at_ms(const struct fixture *f)
 {
     return clock_ms() + (f->contract->patience_ms ? f->contract->patience_ms : PATIENCE_MS);
 }
 
-bool is_past_ms(uint64_t time_ms)
+bool contract_is_past_ms(uint64_t time_ms)
 {
     return clock_ms() > time_ms;
 }
 
-void settle(struct fixture *f)
+void contract_settle(struct fixture *f)
 {
     for (int quiet = 0, wakes = f->wakes; quiet < QUIET_TURNS; quiet++) {
-        turn(f);
+        contract_turn(f);
         if (f->wakes != wakes && f->wakes < 1000)
             quiet = 0;
         wakes = f->wakes;

@@ -43,44 +43,44 @@ struct contract_case {
 };
 extern const struct contract_case contract_bytes[], contract_ends[];
 
-uint8_t pattern_at(size_t index);
-void fill_pattern(uint8_t *to, size_t from, size_t size);
-bool is_pattern(const uint8_t *data, size_t from, size_t size);
+uint8_t contract_pattern_at(size_t index);
+void contract_fill_pattern(uint8_t *to, size_t from, size_t size);
+bool contract_is_pattern(const uint8_t *data, size_t from, size_t size);
 
 /* The owner: every call goes through these, so that a wake from inside one is caught. */
-int peek(struct fixture *f, struct span *ret, int max);
-void consume(struct fixture *f, size_t size);
-ssize_t write_spans(struct fixture *f, const struct span *spans, int count);
-int finish(struct fixture *f);
-void let_go(struct fixture *f, void (*how)(struct stream *));
-void read_all(struct fixture *f);
-void on_wake(void *owner);
+int contract_peek(struct fixture *f, struct span *ret, int max);
+void contract_consume(struct fixture *f, size_t size);
+ssize_t contract_write_spans(struct fixture *f, const struct span *spans, int count);
+int contract_finish(struct fixture *f);
+void contract_let_go(struct fixture *f, void (*how)(struct stream *));
+void contract_read_all(struct fixture *f);
+void contract_on_wake(void *owner);
 /* As much of the pattern as the stream takes, up to `goal` bytes in total; from memory that is
  * overwritten right after the call: what was taken from it had to be copied. */
-void write_up_to(struct fixture *f, size_t goal, size_t piece);
+void contract_write_up_to(struct fixture *f, size_t goal, size_t piece);
 
 /* The far end. */
-void send_up_to(struct fixture *f, size_t goal, size_t piece);
-void receive_all(struct fixture *f);
-void reset_remote(struct fixture *f);
+void contract_send_up_to(struct fixture *f, size_t goal, size_t piece);
+void contract_receive_all(struct fixture *f);
+void contract_reset_remote(struct fixture *f);
 
 /* Turning the loop: once; until nothing happens any more; until a condition holds. */
-void turn(struct fixture *f);
-void settle(struct fixture *f);
-uint64_t give_up_at_ms(const struct fixture *f);
-bool is_past_ms(uint64_t time_ms);
+void contract_turn(struct fixture *f);
+void contract_settle(struct fixture *f);
+uint64_t contract_give_up_at_ms(const struct fixture *f);
+bool contract_is_past_ms(uint64_t time_ms);
 
 /* Each turn begins with `step`. */
 #define until(f, condition, step)                                                                  \
     do {                                                                                           \
-        uint64_t give_up_ms = give_up_at_ms(f);                                                    \
+        uint64_t give_up_ms = contract_give_up_at_ms(f);                                           \
         for (;;) {                                                                                 \
             step;                                                                                  \
             if (condition)                                                                         \
                 break;                                                                             \
-            if (is_past_ms(give_up_ms))                                                            \
+            if (contract_is_past_ms(give_up_ms))                                                   \
                 fail_msg("never came true: %s", #condition);                                       \
-            turn(f);                                                                               \
+            contract_turn(f);                                                                      \
         }                                                                                          \
     } while (0)
 
