@@ -4,6 +4,7 @@
 #include "base/err.h"
 #include "tests/unit/stream_contract.h"
 
+#include <errno.h>
 #include <string.h>
 
 static void test_steps_aside_after_an_upgrade(void **state)
