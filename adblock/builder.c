@@ -1,6 +1,7 @@
 /* The sink of all parsers. Equal traits, classes and conditions are stored once. */
 #include "adblock/builder.h"
 
+#include "adblock/address_prefix.h"
 #include "adblock/condition.h"
 #include "adblock/punycode.h"
 
@@ -199,11 +200,44 @@ static void apply_category(const struct builder *builder, struct rule *rule)
 {
     const char *category = builder->source->category;
     if (category && strcmp(category, "allow") == 0) {
-        rule->flags |= RULE_EXCEPTION | RULE_IMPORTANT;
+        rule->flags |= RULE_EXCEPTION | RULE_IMPORTANT | RULE_OWN;
         rule->values[RULE_ANSWER] = (struct slice){NULL, 0};
     } else if (category && strcmp(category, "deny") == 0) {
-        rule->flags |= RULE_IMPORTANT;
+        rule->flags |= RULE_IMPORTANT | RULE_OWN;
     }
+}
+
+static int add_pattern(struct builder *builder, const struct rule *rule, const char **ret_reason)
+{
+    uint32_t traits;
+    int err = add_traits(builder, rule, &traits, ret_reason);
+    if (err < 0)
+        return err;
+    return netset_add(&builder->rules, rule, traits, builder->list, builder->seed,
+                      &builder->sections[IMAGE_STRINGS], ret_reason);
+}
+
+/* "203.0.113.0/24": kept among the names, under a hash of its bits. */
+static int add_address(struct builder *builder, const struct rule *rule, const char **ret_reason)
+{
+    struct address address;
+    struct image_prefix prefix;
+    uint32_t class;
+    if (address_prefix_parse(rule->subject, &address, &prefix.bits) < 0) {
+        *ret_reason = "not an address";
+        return -EINVAL;
+    }
+    int err = add_class(builder, rule, &class, ret_reason);
+    if (err < 0)
+        return err;
+    prefix.family = address.family;
+    hostset_add(&builder->names, address_prefix_hash(&address, prefix.bits, builder->seed), class);
+    struct growing *prefixes = &builder->sections[IMAGE_PREFIXES];
+    for (size_t i = 0; i < prefixes->size; i += sizeof(prefix))
+        if (memcmp(prefixes->data + i, &prefix, sizeof(prefix)) == 0)
+            return 0;
+    growing_append(prefixes, &prefix, sizeof(prefix));
+    return 0;
 }
 
 static void on_rule(struct rule_sink *sink, const struct rule *given)
@@ -213,8 +247,12 @@ static void on_rule(struct rule_sink *sink, const struct rule *given)
     const char *reason = "cannot be read";
     int err = 0;
     apply_category(builder, &rule);
-    if (rule.kind == RULE_NAME)
-        err = add_name(builder, &rule, &reason);
+    switch (rule.kind) {
+    case RULE_NAME: err = add_name(builder, &rule, &reason); break;
+    case RULE_ADDRESS: err = add_address(builder, &rule, &reason); break;
+    case RULE_MASK:
+    case RULE_REGEX: err = add_pattern(builder, &rule, &reason); break;
+    }
     if (err == -ENOMEM)
         builder->failed = true;
     else if (err < 0)
@@ -241,6 +279,8 @@ void builder_done(struct builder *builder)
     for (int i = 0; i < IMAGE_SECTIONS; i++)
         growing_done(&builder->sections[i]);
     hostset_builder_done(&builder->names);
+    hostset_builder_done(&builder->suffixes);
+    netset_builder_done(&builder->rules);
     growing_done(&builder->twins);
     hash_index_done(&builder->classes);
     hash_index_done(&builder->traits);
@@ -286,5 +326,10 @@ int builder_make(struct builder *builder, uint8_t **ret, size_t *ret_size)
     remove_twins(builder);
     int err = hostset_arrange(&builder->names, &builder->sections[IMAGE_NAME_BUCKETS],
                               &builder->sections[IMAGE_NAME_ENTRIES]);
+    if (err == 0)
+        err = hostset_arrange(&builder->suffixes, &builder->sections[IMAGE_SUFFIX_BUCKETS],
+                              &builder->sections[IMAGE_SUFFIX_ENTRIES]);
+    if (err == 0)
+        err = netset_arrange(&builder->rules, builder->sections);
     return err < 0 ? err : image_make(builder->sections, builder->seed, ret, ret_size);
 }

@@ -6,12 +6,14 @@
 #include "adblock/hash_index.h"
 #include "adblock/hostset.h"
 #include "adblock/image.h"
+#include "adblock/netset.h"
 
 struct builder {
     struct rule_sink sink; /* what parsers hand rules to */
     uint64_t seed;
     struct growing sections[IMAGE_SECTIONS];
-    struct hostset_builder names;
+    struct hostset_builder names, suffixes;
+    struct netset_builder rules;
     struct hash_index classes, traits, conditions;
     struct growing twins; /* struct twin: what $badfilter takes out */
     /* The list that is being read. */
@@ -28,7 +30,7 @@ void builder_done(struct builder *builder);
 
 /* Begin a list; the rules that follow are its. */
 void builder_begin(struct builder *builder, const struct filter_source *source);
-/* The public suffixes' table is given ready made. 0 or -ENOMEM. */
+/* Give the public suffixes to `suffixes` first. 0 or -ENOMEM. */
 int builder_make(struct builder *builder, uint8_t **ret, size_t *ret_size);
 
 #endif

@@ -1,15 +1,8 @@
 /* Evaluation of encoded conditions. The layouts are in condition_layout.h. */
 #include "adblock/condition.h"
 
+#include "adblock/address_prefix.h"
 #include "adblock/condition_layout.h"
-
-static bool bits_equal(const uint8_t *a, const uint8_t *b, unsigned bits)
-{
-    unsigned whole = bits / 8, rest = bits % 8;
-    if (memcmp(a, b, whole) != 0)
-        return false;
-    return rest == 0 || ((a[whole] ^ b[whole]) >> (8 - rest)) == 0;
-}
 
 /* The item of that hash, or NULL. */
 static const uint64_t *find_host(const struct condition_hosts *hosts, uint64_t hash)
@@ -54,7 +47,7 @@ static bool is_client(const struct image *image, const struct condition_client *
         return name->client_name &&
                strcmp(name->client_name, image_string(image, client->text)) == 0;
     return name->client && name->client->family == client->family &&
-           bits_equal(name->client->ip, client->ip, client->bits);
+           address_prefix_has(name->client->ip, client->bits, client->ip);
 }
 
 bool condition_has_client(const struct image *image, const void *condition,

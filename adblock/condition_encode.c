@@ -1,6 +1,7 @@
 /* From a modifier's value to its layout. */
 #include "adblock/condition.h"
 
+#include "adblock/address_prefix.h"
 #include "adblock/condition_layout.h"
 #include "adblock/list_names.h"
 #include "adblock/punycode.h"
@@ -121,19 +122,10 @@ static int encode_hosts(struct encoding *encoding, struct slice value, bool may_
 
 static bool read_client_address(struct slice word, struct condition_client *client)
 {
-    char text[ADDRESS_TEXT_MAX];
     struct address address;
-    size_t slash = slice_find(word, '/');
-    if (!list_names_is_address(word.size ? slice_until(word, slash) : SLICE("-")) ||
-        !slice_copy(slice_until(word, slash), text, sizeof(text)) ||
-        address_parse_ip(text, &address) != 0)
-        return false;
-    long most = address.family == 4 ? 32 : 128;
-    long bits = slash < word.size ? slice_number(slice_from(word, slash + 1), most) : most;
-    if (bits < 0)
+    if (address_prefix_parse(word, &address, &client->bits) < 0)
         return false;
     client->family = address.family;
-    client->bits = (uint8_t)bits;
     memcpy(client->ip, address.ip, sizeof(client->ip));
     return true;
 }

@@ -3,7 +3,6 @@
 
 #include "adblock/filter_state.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <sys/mman.h>
@@ -32,6 +31,13 @@ int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter 
     filter->image = image;
     filter->is_mapped = is_mapped;
     filter->names = hostset_at(&image, IMAGE_NAME_BUCKETS, IMAGE_NAME_ENTRIES);
+    filter->suffixes = hostset_at(&image, IMAGE_SUFFIX_BUCKETS, IMAGE_SUFFIX_ENTRIES);
+    filter->rules = netset_of(&image);
+    filter->regexes = calloc(filter->rules.regex_count + 1, sizeof(*filter->regexes));
+    if (!filter->regexes) {
+        free(filter);
+        return -ENOMEM;
+    }
     *ret = filter;
     return 0;
 }
@@ -47,6 +53,9 @@ void filter_unref(struct filter *filter)
 {
     if (!filter || atomic_fetch_sub_explicit(&filter->references, 1, memory_order_acq_rel) != 1)
         return;
+    for (uint32_t i = 0; i < filter->rules.regex_count; i++)
+        regex_done(&filter->regexes[i]);
+    free(filter->regexes);
     if (filter->is_mapped)
         munmap((void *)filter->image.data, filter->image.size);
     else
@@ -83,4 +92,21 @@ struct filter_stats filter_stats(const struct filter *filter)
         total.dropped += one.dropped;
     }
     return total;
+}
+
+bool filter_matches(const struct filter *filter, const struct image_rule *rule,
+                    const struct pattern_subject *subject, const char *original, long at)
+{
+    struct slice text = {image_string(&filter->image, rule->pattern), rule->pattern_size};
+    bool is_exact = image_traits(&filter->image, rule->traits)->flags & RULE_MATCH_CASE;
+    if (rule->kind == RULE_REGEX)
+        return regex_match(&filter->regexes[rule->regex], text, !is_exact,
+                           original + subject->start, subject->size - subject->start);
+    struct pattern pattern = {text, rule->anchors};
+    struct pattern_subject exact = *subject;
+    exact.text = original;
+    if (is_exact)
+        subject = &exact;
+    return at >= 0 ? pattern_match_at(&pattern, subject, (size_t)at)
+                   : pattern_match(&pattern, subject);
 }

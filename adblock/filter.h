@@ -122,8 +122,8 @@ struct filter_answer {
     char text[256];         /* of other types, as in a zone file; the name of a CNAME */
 };
 enum { FILTER_ANSWERS_MAX = 16 };
-/* Returns how many were written. Those of a type other than asked for are left out, so 0 means
- * "no data". */
+/* Returns how many were written: one that is no record, or records of all types that the rules
+ * name. If none of them is of the type that was asked for, the answer is "no data". */
 size_t filter_answers(const struct filter *filter, const struct filter_name *name,
                       const struct verdict *verdict, struct filter_answer *ret, size_t max);
 

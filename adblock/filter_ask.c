@@ -1,138 +1,297 @@
-/* A question about a name: every rule that names it or something above it is weighed, the heaviest
- * decides. */
-#include "adblock/condition.h"
-#include "adblock/filter_state.h"
+/* A question about a name: every rule that speaks of it is weighed, the heaviest decides. */
+#include "adblock/filter_ask.h"
 
-/* Heavier beats lighter: an important exception, an important block, an answer of its own, an
- * exception, a block, a line of hosts. */
-enum weight {
-    WEIGHT_NONE,
-    WEIGHT_HOSTS,
-    WEIGHT_BLOCK,
-    WEIGHT_EXCEPTION,
-    WEIGHT_ANSWER,
-    WEIGHT_IMPORTANT_BLOCK,
-    WEIGHT_IMPORTANT_EXCEPTION,
-};
+#include "adblock/address_prefix.h"
+#include "adblock/token.h"
 
-struct asking {
-    const struct filter *filter;
-    const struct filter_name *name;
-    struct condition_host host;
-    filter_match_fn *on_match; /* explain */
-    void *owner;
-    enum weight weight;
-    struct verdict verdict;
-};
+enum { TYPE_NONE = 0 };
 
-static bool is_met(const struct asking *asking, const struct image_traits *traits)
+static const char scheme[] = "http://";
+enum { SCHEME_BYTES = sizeof(scheme) - 1 };
+
+static const void *condition(const struct asking *asking, const struct image_traits *traits,
+                             enum rule_condition which)
 {
-    const struct image *image = &asking->filter->image;
-    const uint32_t *conditions = traits->conditions;
+    uint32_t at = traits->conditions[which];
+    return at ? image_condition(&asking->filter->image, at) : NULL;
+}
+
+static bool is_met(struct asking *asking, const struct image_traits *traits)
+{
     const struct filter_name *name = asking->name;
+    const void *deny = condition(asking, traits, RULE_DENYALLOW);
+    const void *type = condition(asking, traits, RULE_DNSTYPE);
+    const void *client = condition(asking, traits, RULE_CLIENT);
+    const void *tag = condition(asking, traits, RULE_CTAG);
     if (!(traits->flags & RULE_FOR_NAMES))
         return false;
-    if (conditions[RULE_DENYALLOW] &&
-        condition_has_host(image_condition(image, conditions[RULE_DENYALLOW]), &asking->host))
-        return false;
-    if (conditions[RULE_DNSTYPE] &&
-        !condition_has_type(image_condition(image, conditions[RULE_DNSTYPE]), name->qtype))
-        return false;
-    if (conditions[RULE_CLIENT] &&
-        !condition_has_client(image, image_condition(image, conditions[RULE_CLIENT]), name))
-        return false;
-    return !conditions[RULE_CTAG] ||
-           condition_has_tag(image, image_condition(image, conditions[RULE_CTAG]),
-                             name->client_tags);
+    return !(deny && site_meets(&asking->site, deny)) &&
+           !(type && !condition_has_type(type, name->qtype)) &&
+           !(client && !condition_has_client(&asking->filter->image, client, name)) &&
+           !(tag && !condition_has_tag(&asking->filter->image, tag, name->client_tags));
 }
 
+/* An address that reaches nobody refuses the name. */
 static bool is_null_address(const struct condition_answer *answer)
 {
-    static const uint8_t zeros[16] = {0};
-    return memcmp(answer->ip, zeros, sizeof(zeros)) == 0 || answer->ip[0] == 127;
+    static const uint8_t zeros[15] = {0};
+    bool is_loopback = answer->family == 4
+                           ? answer->ip[0] == 127
+                           : memcmp(answer->ip, zeros, 15) == 0 && answer->ip[15] <= 1;
+    return is_loopback || (answer->family == 4 && memcmp(answer->ip, zeros, 4) == 0);
 }
 
-static enum verdict_action action_of(const struct image *image, const struct image_traits *traits,
-                                     enum weight *ret_weight)
+/* Without a question of DNS there is nothing to answer: an answer that denies the name blocks. */
+static enum verdict_action action_of_answer(const struct asking *asking,
+                                            const struct image_traits *traits)
+{
+    const struct condition_answer *answer = condition(asking, traits, RULE_ANSWER);
+    bool is_hosts = traits->flags & RULE_HOSTS, is_dns = asking->name->qtype != TYPE_NONE;
+    if (!answer)
+        return VERDICT_BLOCK;
+    if (answer->kind == FILTER_ANSWER_RECORD && answer->family != 0 && is_null_address(answer) &&
+        !(traits->flags & RULE_DNSREWRITE))
+        return is_hosts ? VERDICT_HOST : VERDICT_BLOCK;
+    if (!is_dns && (answer->kind == FILTER_ANSWER_RCODE || answer->kind == FILTER_ANSWER_DROP))
+        return VERDICT_BLOCK;
+    return is_hosts && is_dns ? VERDICT_HOST : VERDICT_REWRITE;
+}
+
+static enum asking_weight weight_of(const struct image_traits *traits)
 {
     bool is_important = traits->flags & RULE_IMPORTANT;
-    if (traits->flags & RULE_EXCEPTION) {
-        *ret_weight = is_important ? WEIGHT_IMPORTANT_EXCEPTION : WEIGHT_EXCEPTION;
-        return VERDICT_ALLOW;
-    }
-    if (traits->flags & RULE_HOSTS) {
-        *ret_weight = is_important ? WEIGHT_IMPORTANT_BLOCK : WEIGHT_HOSTS;
-        return VERDICT_HOST;
-    }
-    *ret_weight = is_important ? WEIGHT_IMPORTANT_BLOCK : WEIGHT_BLOCK;
-    if (!traits->conditions[RULE_ANSWER])
-        return VERDICT_BLOCK;
-    const struct condition_answer *answer =
-        condition_answer(image_condition(image, traits->conditions[RULE_ANSWER]));
-    if (answer->kind == FILTER_ANSWER_RECORD && is_null_address(answer))
-        return VERDICT_BLOCK;
-    return VERDICT_REWRITE;
+    if (traits->flags & RULE_EXCEPTION)
+        return traits->flags & RULE_OWN ? ASKING_OWN_EXCEPTION
+               : is_important           ? ASKING_IMPORTANT_EXCEPTION
+                                        : ASKING_EXCEPTION;
+    if (traits->flags & RULE_OWN)
+        return ASKING_OWN_BLOCK;
+    if (traits->flags & RULE_DNSREWRITE)
+        return ASKING_ANSWER;
+    if (is_important)
+        return ASKING_IMPORTANT_BLOCK;
+    return traits->flags & RULE_HOSTS ? ASKING_HOSTS : ASKING_BLOCK;
 }
 
-static void weigh(struct asking *asking, const struct image_traits *traits, struct verdict *found)
+static void keep_answer(struct asking *asking, const struct image_traits *traits,
+                        const struct verdict *found, enum asking_weight weight)
 {
-    enum weight weight;
-    found->action = action_of(&asking->filter->image, traits, &weight);
-    if (asking->on_match)
-        asking->on_match(asking->owner, found);
-    if (weight <= asking->weight)
+    const struct condition_answer *answer = condition(asking, traits, RULE_ANSWER);
+    if (!answer || asking->answer_count == FILTER_ANSWERS_MAX)
         return;
-    asking->weight = weight;
-    asking->verdict = *found;
+    asking->answers[asking->answer_count++] = (struct asking_answer){answer, *found, weight};
 }
 
-static bool is_in_scope(const struct image_class *class, bool is_whole_name)
+static void weigh(struct asking *asking, const struct image_traits *traits, struct verdict found)
 {
-    return class->scope == RULE_TREE || (class->scope == RULE_EXACT) == is_whole_name;
+    enum asking_weight weight = weight_of(traits);
+    bool takes_back = (traits->flags & RULE_EXCEPTION) && (traits->flags & RULE_DNSREWRITE);
+    found.action =
+        traits->flags & RULE_EXCEPTION ? VERDICT_ALLOW : action_of_answer(asking, traits);
+    if (asking->on_match)
+        asking->on_match(asking->owner, &found);
+    if (takes_back) {
+        if (asking->back_count < FILTER_ANSWERS_MAX)
+            asking->backs[asking->back_count++] = condition(asking, traits, RULE_ANSWER);
+        return;
+    }
+    keep_answer(asking, traits, &found, weight);
+    if (weight == ASKING_ANSWER || weight <= asking->weight)
+        return; /* answers are weighed when all that takes them back is known */
+    asking->weight = weight;
+    asking->verdict = found;
+}
+
+/* Of one zone only the longest owner name speaks: has that list spoken of a longer one? */
+static bool is_outspoken(struct asking *asking, uint16_t list, size_t labels)
+{
+    for (size_t i = 0; i < asking->zone_count; i++)
+        if (asking->zones[i].list == list)
+            return asking->zones[i].labels > labels;
+    if (asking->zone_count < ASKING_ZONES_MAX)
+        asking->zones[asking->zone_count++] = (struct asking_zone){list, (uint16_t)labels};
+    return false;
 }
 
 static void ask_names(struct asking *asking)
 {
     const struct filter *filter = asking->filter;
-    for (size_t i = asking->host.suffix_count; i-- > 0;) {
+    for (size_t i = asking->site.count; i-- > 0;) {
         struct hostset_walk walk;
         uint32_t place;
-        hostset_find(&filter->names, asking->host.suffixes[i].hash, &walk);
+        hostset_find(&filter->names, asking->site.suffixes[i].hash, &walk);
         while (hostset_next(&filter->names, &walk, &place)) {
             const struct image_class *class =
                 image_class(&filter->image, hostset_value(&filter->names, place));
             const struct image_traits *traits = image_traits(&filter->image, class->traits);
-            if (!is_in_scope(class, i + 1 == asking->host.suffix_count) || !is_met(asking, traits))
+            bool is_whole = i + 1 == asking->site.count;
+            if ((class->scope != RULE_TREE && (class->scope == RULE_EXACT) != is_whole) ||
+                !is_met(asking, traits) ||
+                ((traits->flags & RULE_MOST_SPECIFIC) && is_outspoken(asking, class->list, i + 1)))
                 continue;
-            struct verdict found = {.list = class->list, .rule = place, .labels = (uint8_t)(i + 1)};
-            weigh(asking, traits, &found);
+            weigh(asking, traits,
+                  (struct verdict){.list = class->list, .rule = place, .labels = (uint8_t)(i + 1)});
         }
     }
 }
 
-static void ask(struct asking *asking)
+/* Most patterns are matched with the name alone; those that begin with a scheme with a URL of it.
+ */
+static bool wants_scheme(const struct image_rule *rule, const char *text)
 {
-    struct name_suffix suffixes[NAME_LABELS_MAX];
-    const char *host = asking->name->host;
-    asking->host.suffixes = suffixes;
-    asking->host.suffix_count =
-        name_hash_suffixes(host, strlen(host), asking->filter->image.seed, suffixes);
-    for (size_t i = 0; i < asking->host.suffix_count; i++)
-        hostset_prefetch(&asking->filter->names, suffixes[i].hash);
+    struct slice pattern = {text, rule->pattern_size};
+    return rule->kind == RULE_MASK &&
+           (slice_starts(pattern, SLICE("http://")) || slice_starts(pattern, SLICE("https:/")) ||
+            slice_starts(pattern, SLICE("://")));
+}
+
+static bool visit_rule(void *owner, uint32_t number, long at)
+{
+    struct asking *asking = owner;
+    const struct filter *filter = asking->filter;
+    const struct image_rule *rule = &filter->rules.rules[number];
+    const struct image_traits *traits = image_traits(&filter->image, rule->traits);
+    struct pattern_subject subject = {asking->url, asking->url_size, SCHEME_BYTES, SCHEME_BYTES,
+                                      asking->url_size};
+    if (wants_scheme(rule, image_string(&filter->image, rule->pattern)))
+        subject.start = 0;
+    if (is_met(asking, traits) && filter_matches(filter, rule, &subject, asking->url, at))
+        weigh(asking, traits,
+              (struct verdict){.list = rule->list, .rule = number | FILTER_RULE_BIT});
+    return false;
+}
+
+static void ask_rules(struct asking *asking)
+{
+    struct slice host = asking->site.host;
+    if (asking->filter->rules.count == 0)
+        return;
+    memcpy(asking->url, scheme, SCHEME_BYTES);
+    memcpy(asking->url + SCHEME_BYTES, host.data, host.size);
+    asking->url_size = SCHEME_BYTES + host.size;
+    memset(asking->url + asking->url_size, 0, TOKEN_PADDING);
+    struct netset_query query = {
+        .text = asking->url,
+        .size = asking->url_size,
+        .host = SCHEME_BYTES,
+        .host_suffixes = asking->site.suffixes,
+        .host_count = asking->site.count,
+    };
+    netset_visit(&asking->filter->rules, NETSET_NAMES, &query, visit_rule, asking);
+}
+
+static bool is_taken_back(const struct asking *asking, const struct asking_answer *answer)
+{
+    const struct image *image = &asking->filter->image;
+    for (size_t i = 0; i < asking->back_count; i++) {
+        const struct condition_answer *back = asking->backs[i], *given = answer->answer;
+        if (back->kind == CONDITION_ANSWER_ANY)
+            return true;
+        if (back->kind == given->kind && back->rcode == given->rcode && back->type == given->type &&
+            memcmp(back->ip, given->ip, sizeof(back->ip)) == 0 &&
+            strcmp(image_string(image, back->text), image_string(image, given->text)) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A name or a code stands alone; addresses and other records may be several. */
+static bool is_alone(const struct condition_answer *answer)
+{
+    return answer->kind != FILTER_ANSWER_RECORD;
+}
+
+/* Which of the $dnsrewrite answers are left, and do they decide? */
+static void settle_answers(struct asking *asking)
+{
+    const struct asking_answer *best = NULL;
+    size_t kept = 0;
+    for (size_t i = 0; i < asking->answer_count; i++) {
+        struct asking_answer *answer = &asking->answers[i];
+        if (answer->weight == ASKING_ANSWER && is_taken_back(asking, answer))
+            continue;
+        asking->answers[kept++] = *answer;
+    }
+    asking->answer_count = kept;
+    for (size_t i = 0; i < kept; i++)
+        if (asking->answers[i].weight == ASKING_ANSWER &&
+            (!best || (is_alone(asking->answers[i].answer) && !is_alone(best->answer))))
+            best = &asking->answers[i];
+    if (best && asking->weight < ASKING_ANSWER) {
+        asking->weight = ASKING_ANSWER;
+        asking->verdict = best->verdict;
+    }
+}
+
+void asking_run(struct asking *asking, const struct filter *filter, const struct filter_name *name)
+{
+    struct slice host = slice_of(name->host);
+    asking->filter = filter;
+    asking->name = name;
+    asking->answer_count = asking->back_count = asking->zone_count = 0;
+    asking->weight = ASKING_NOTHING;
+    asking->verdict = (struct verdict){0};
+    if (host.size > NAME_MAX_BYTES)
+        host.size = 0; /* is no name */
+    site_init(&asking->site, host, &filter->suffixes, filter->image.seed);
+    for (size_t i = 0; i < asking->site.count; i++)
+        hostset_prefetch(&filter->names, asking->site.suffixes[i].hash);
     ask_names(asking);
+    ask_rules(asking);
+    if (asking->answer_count > 0)
+        settle_answers(asking);
 }
 
 void filter_ask_name(const struct filter *filter, const struct filter_name *name,
                      struct verdict *ret)
 {
-    struct asking asking = {.filter = filter, .name = name};
-    ask(&asking);
+    struct asking asking;
+    asking.on_match = NULL;
+    asking_run(&asking, filter, name);
     *ret = asking.verdict;
 }
 
 void filter_explain_name(const struct filter *filter, const struct filter_name *name,
                          filter_match_fn *fn, void *owner)
 {
-    struct asking asking = {.filter = filter, .name = name, .on_match = fn, .owner = owner};
-    ask(&asking);
+    struct asking asking;
+    asking.on_match = fn;
+    asking.owner = owner;
+    asking_run(&asking, filter, name);
+}
+
+static void take_prefix(const struct filter *filter, const struct address *address,
+                        struct image_prefix prefix, struct verdict *ret)
+{
+    struct hostset_walk walk;
+    uint32_t place;
+    if (prefix.family != address->family)
+        return;
+    hostset_find(&filter->names, address_prefix_hash(address, prefix.bits, filter->image.seed),
+                 &walk);
+    while (hostset_next(&filter->names, &walk, &place)) {
+        const struct image_class *class =
+            image_class(&filter->image, hostset_value(&filter->names, place));
+        const struct image_traits *traits = image_traits(&filter->image, class->traits);
+        bool is_exception = traits->flags & RULE_EXCEPTION;
+        if (ret->action == VERDICT_ALLOW || (ret->action == VERDICT_BLOCK && !is_exception))
+            continue;
+        *ret = (struct verdict){.action = is_exception ? VERDICT_ALLOW : VERDICT_BLOCK,
+                                .list = class->list,
+                                .rule = place};
+    }
+}
+
+void filter_ask_address(const struct filter *filter, const struct address *address,
+                        struct verdict *ret)
+{
+    char text[ADDRESS_TEXT_MAX];
+    struct filter_name name = {.host = address_format_ip(address, text)};
+    const struct image_prefix *prefixes = filter->image.sections[IMAGE_PREFIXES].data;
+    struct verdict verdict;
+    filter_ask_name(filter, &name, &verdict);
+    for (size_t i = 0;
+         verdict.action == VERDICT_NONE && i < filter->image.sections[IMAGE_PREFIXES].count; i++)
+        take_prefix(filter, address, prefixes[i], &verdict);
+    *ret = verdict;
 }

@@ -5,6 +5,7 @@
 #include "adblock/list_format.h"
 #include "adblock/list_names.h"
 #include "adblock/list_rpz.h"
+#include "adblock/psl.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -92,6 +93,8 @@ int filter_compile(const struct filter_source *sources, size_t count, const char
     if (problem)
         problem->text[0] = '\0';
     int err = builder_init(&builder, seed);
+    if (err == 0 && psl_text)
+        psl_read((struct slice){psl_text, psl_size}, seed, &builder.suffixes);
     if (err == 0)
         err = read_sources(&builder, sources, count, problem);
     if (err == 0)
@@ -101,7 +104,5 @@ int filter_compile(const struct filter_source *sources, size_t count, const char
     if (err < 0)
         free(image);
     builder_done(&builder);
-    (void)psl_text;
-    (void)psl_size;
     return err;
 }

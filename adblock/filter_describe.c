@@ -39,6 +39,10 @@ void filter_describe(const struct filter *filter, const struct verdict *verdict,
         return;
     snprintf(ret_list, list_capacity, "%s",
              image_string(&filter->image, lists[verdict->list].name));
-    if (!(verdict->rule & FILTER_RULE_BIT) && verdict->rule < filter->names.count)
+    uint32_t rule = verdict->rule & ~FILTER_RULE_BIT;
+    if (rule != verdict->rule && rule < filter->rules.count)
+        snprintf(ret_rule, rule_capacity, "%s",
+                 image_string(&filter->image, filter->rules.rules[rule].text));
+    else if (rule == verdict->rule && rule < filter->names.count)
         describe_name(filter, verdict, host, ret_rule, rule_capacity);
 }

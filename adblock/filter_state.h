@@ -5,13 +5,18 @@
 #include "adblock/filter.h"
 #include "adblock/hostset.h"
 #include "adblock/image.h"
+#include "adblock/netset.h"
+#include "adblock/pattern.h"
+#include "adblock/regex.h"
 
 #include <stdatomic.h>
 
 struct filter {
     atomic_uint references;
     struct image image;
-    struct hostset names;
+    struct hostset names, suffixes;
+    struct netset rules;
+    struct regex *regexes; /* one for each rule that is one */
     bool is_mapped;
 };
 
@@ -20,5 +25,10 @@ struct filter {
 
 /* Takes the block: malloc'ed, or mapped. 0; -EBADMSG, -ENOMEM (the block stays the caller's). */
 int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter **ret);
+
+/* Does the rule's pattern match? `original` is the subject as it was asked, for rules that care for
+ * case; `at` is where the pattern has to begin, -1 if anywhere. */
+bool filter_matches(const struct filter *filter, const struct image_rule *rule,
+                    const struct pattern_subject *subject, const char *original, long at);
 
 #endif

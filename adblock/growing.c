@@ -26,6 +26,8 @@ void *growing_add(struct growing *growing, size_t size)
         growing->data = data;
         growing->capacity = capacity;
     }
+    if (size == 0)
+        return growing->data;
     uint8_t *at = growing->data + growing->size;
     memset(at, 0, size);
     growing->size += size;

@@ -2,6 +2,8 @@
  * checksum finds what truncation does not. */
 #include "adblock/image.h"
 
+#include "adblock/netset.h"
+
 #define XXH_INLINE_ALL
 #include <errno.h>
 #include <stdlib.h>
@@ -31,10 +33,10 @@ static const size_t record_bytes[IMAGE_SECTIONS] = {
     [IMAGE_NAME_ENTRIES] = sizeof(uint64_t),
     [IMAGE_SUFFIX_BUCKETS] = sizeof(uint32_t),
     [IMAGE_SUFFIX_ENTRIES] = sizeof(uint64_t),
-    [IMAGE_ADDRESSES] = sizeof(struct image_address),
-    [IMAGE_RULES] = 1,
-    [IMAGE_KEY_SLOTS] = 1,
-    [IMAGE_KEY_RULES] = sizeof(uint32_t),
+    [IMAGE_PREFIXES] = sizeof(struct image_prefix),
+    [IMAGE_RULES] = sizeof(struct image_rule),
+    [IMAGE_KEY_BUCKETS] = sizeof(uint32_t),
+    [IMAGE_KEY_ENTRIES] = sizeof(uint64_t),
 };
 
 static size_t aligned(size_t size)

@@ -21,10 +21,10 @@ enum image_section {
     IMAGE_NAME_ENTRIES,
     IMAGE_SUFFIX_BUCKETS, /* public suffixes, see psl.h */
     IMAGE_SUFFIX_ENTRIES,
-    IMAGE_ADDRESSES, /* struct image_address */
-    IMAGE_RULES,     /* struct image_rule */
-    IMAGE_KEY_SLOTS, /* see netset.h */
-    IMAGE_KEY_RULES,
+    IMAGE_PREFIXES,    /* struct image_prefix */
+    IMAGE_RULES,       /* struct image_rule, see netset.h */
+    IMAGE_KEY_BUCKETS, /* see netset.h */
+    IMAGE_KEY_ENTRIES,
     IMAGE_SECTIONS,
 };
 
@@ -49,13 +49,9 @@ struct image_class {
     uint8_t is_plain; /* no conditions: for names and requests of any kind */
 };
 
-/* An rpz-ip trigger. */
-struct image_address {
-    uint8_t ip[16];
+/* A length that address prefixes of some rule have; the prefixes themselves are among the names. */
+struct image_prefix {
     uint8_t family, bits;
-    uint16_t list;
-    uint32_t traits;
-    uint32_t text; /* in strings */
 };
 
 struct image {

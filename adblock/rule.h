@@ -33,6 +33,8 @@ enum rule_flag {
     RULE_GENERIC_OFF = 1 << 11,   /* exception: no generic rules on the matching page */
     RULE_HOSTS = 1 << 12,         /* a line of hosts(5) */
     RULE_MOST_SPECIFIC = 1 << 13, /* RPZ: of one list, only the longest name speaks */
+    RULE_DNSREWRITE = 1 << 14,    /* answers before all else; in an exception: takes answers back */
+    RULE_OWN = 1 << 15,           /* from a list of the user's own */
 };
 
 enum rule_condition {

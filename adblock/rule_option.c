@@ -197,6 +197,8 @@ static const char *take_condition(const struct option *option, struct slice valu
         reading->has_scope = true;
     else if (option->value != RULE_DENYALLOW)
         reading->is_about_names = true;
+    if (option->value == RULE_ANSWER)
+        reading->rule->flags |= RULE_DNSREWRITE;
     return NULL;
 }
 
