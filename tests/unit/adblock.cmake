@@ -18,3 +18,5 @@ target_compile_definitions(test_blocklists PRIVATE
   SOURCES_JSON="${PROJECT_SOURCE_DIR}/blocklists/sources.json")
 atlantic_unit_test(list_texts LINKS adblock base)
 atlantic_unit_test(lists LINKS adblock base)
+atlantic_unit_test(fetch LINKS adblock base)
+atlantic_unit_test(list_file LINKS adblock base)
