@@ -35,6 +35,20 @@ int folder_lock(const char *run_dir, int *ret_fd)
     return 0;
 }
 
+/* The mode first, while the folder is still ours: to change somebody else's takes another
+ * capability. */
+static int give_away(int fd, uid_t user, gid_t group)
+{
+    struct stat found;
+    if (fstat(fd, &found) < 0)
+        return -errno;
+    if ((found.st_mode & 07777) != 0700 && fchmod(fd, 0700) < 0)
+        return -errno;
+    if ((found.st_uid != user || found.st_gid != group) && fchown(fd, user, group) < 0)
+        return -errno;
+    return 0;
+}
+
 int folder_open_worker(const char *state_dir, uid_t user, gid_t group, int *ret_fd)
 {
     _close_fd_ int parent = open(state_dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
@@ -45,8 +59,8 @@ int folder_open_worker(const char *state_dir, uid_t user, gid_t group, int *ret_
     int fd = openat(parent, "worker", O_RDONLY | O_DIRECTORY | O_CLOEXEC | O_NOFOLLOW);
     if (fd < 0)
         return -errno;
-    if (fchown(fd, user, group) < 0 || fchmod(fd, 0700) < 0) {
-        int err = -errno;
+    int err = give_away(fd, user, group);
+    if (err < 0) {
         close(fd);
         return err;
     }

@@ -3,14 +3,18 @@
 The judge is a capture on the router's side of the host's link: taps on the host itself miss frames
 that bypass the queueing discipline.
 """
+import difflib
 import os
+import pwd
 import signal
 import socket
 import struct
 import subprocess
+import sys
 import tempfile
 import time
 
+HERE = os.path.dirname(os.path.abspath(__file__))
 PREFIX = 'fen'
 HOST, ROUTER, NET = (f'{PREFIX}-{name}' for name in ('host', 'router', 'net'))
 HOST4, ROUTER4, SERVER4 = '192.0.2.2', '192.0.2.1', '203.0.113.10'
@@ -224,6 +228,7 @@ class Service:
         os.makedirs(f'{self.state_dir}/worker', exist_ok=True)
         self.write_script('')
         self.process = None
+        self.wrapper = () # a program that starts the service
 
     def write_config(self, text):
         with open(self.config, 'w', encoding='ascii') as file:
@@ -236,7 +241,7 @@ class Service:
         os.chmod(path, 0o644)
 
     def words(self, *more):
-        return (self.atlanticd, '--config', self.config, '--run-dir', self.run_dir,
+        return (*self.wrapper, self.atlanticd, '--config', self.config, '--run-dir', self.run_dir,
                 '--state-dir', self.state_dir, '--worker', self.worker, *more)
 
     def start(self, *more):
@@ -286,3 +291,96 @@ class Service:
     def stderr(self):
         with open(f'{self.lab.folder}/stderr', encoding='utf-8') as file:
             return file.read()
+
+
+# What the cases share.
+
+UPSTREAMS = '''upstreams:
+  - name: four
+    kind: socks5
+    server: 203.0.113.10:1080
+  - name: six
+    kind: socks5
+    server: '[2001:db8:2::10]:1080'
+'''
+ADMITTED = {(SERVER4, 'tcp', 1080), (SERVER6, 'tcp', 1080)}
+READY = 'report 1 four all is well\n'
+WORKER = pwd.getpwnam(WORKER_USER).pw_uid
+
+
+def probe(user=None):
+    words = [sys.executable, f'{HERE}/fence_probes.py', 'run']
+    result = inside(HOST, *words, *([str(user)] if user else []))
+    return dict(line.split(': ', 1) for line in result.stdout.splitlines())
+
+
+def assert_no_leak(lab, admitted=(), users=(None, WORKER)):
+    with lab.capture() as frames:
+        for user in users:
+            probe(user)
+    leaks = frames.leaks(admitted)
+    assert not leaks, f'{len(leaks)} leaks: {sorted(set(leaks))}'
+
+
+def assert_same(before, after):
+    lines = list(difflib.unified_diff(before, after, lineterm='', n=0))
+    assert not lines, '\n'.join(lines[:40])
+
+
+def state_of(service):
+    answer = service.ask('status')
+    return answer['state'], answer['fence']
+
+
+def turn_on(service, state='on'):
+    answer = service.ask('on')
+    assert 'error' not in answer, answer
+    assert until(lambda: state_of(service) == (state, 'armed')), service.ask('status')
+    assert until(lambda: 'tun' in service.log()), service.log()
+
+
+def turn_off(service):
+    answer = service.ask('off')
+    assert 'error' not in answer and answer['state'] == 'off' and answer['fence'] == 'open', answer
+
+
+def cases_of(names):
+    """Functions of a lab and a service, in the order of the file."""
+    return [value for value in list(names.values()) if callable(value)
+            and getattr(value, '__code__', None) is not None
+            and value.__code__.co_varnames[:2] == ('lab', 'service')]
+
+
+def run_case(case, atlanticd, worker):
+    lab = Lab()
+    service = None
+    try:
+        lab.build()
+        service = Service(lab, atlanticd, worker, UPSTREAMS)
+        case(lab, service)
+        return None
+    except Exception as error: # pylint: disable=broad-except
+        text = service.stderr() if service and service.process else ''
+        return f'{type(error).__name__} at line {error.__traceback__.tb_next.tb_lineno}: {error}\n{text}'
+    finally:
+        lab.demolish()
+
+
+def main(cases):
+    if os.geteuid() != 0:
+        print('needs root')
+        return 77
+    atlanticd, worker = map(os.path.abspath, sys.argv[1:3])
+    wanted = sys.argv[3:]
+    failed = 0
+    for case in cases:
+        if wanted and case.__name__ not in wanted:
+            continue
+        start = time.monotonic()
+        problem = run_case(case, atlanticd, worker)
+        print(f'{"FAIL" if problem else "ok"} {case.__name__} {time.monotonic() - start:.1f}s',
+              flush=True)
+        if problem:
+            failed += 1
+            print(problem, flush=True)
+    return 1 if failed else 0
