@@ -44,6 +44,7 @@ int http_connect_status_to_err(int status)
     if (status >= 200 && status <= 299)
         return 0;
     switch (status) {
+    case 401: /* tinyproxy's answer to a wrong password */
     case 407: return ERR_AUTH;
     /* Proxies answer with these for a target that they cannot reach (tinyproxy with 500). */
     case 500:

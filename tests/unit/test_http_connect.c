@@ -74,6 +74,7 @@ static void test_statuses(void **state)
     assert_int_equal(http_connect_status_to_err(204), 0);
     assert_int_equal(http_connect_status_to_err(302), ERR_REFUSED_BY_PROXY);
     assert_int_equal(http_connect_status_to_err(403), ERR_REFUSED_BY_PROXY);
+    assert_int_equal(http_connect_status_to_err(401), ERR_AUTH);
     assert_int_equal(http_connect_status_to_err(407), ERR_AUTH);
     assert_int_equal(http_connect_status_to_err(503), ERR_TARGET_UNREACHABLE);
 }
