@@ -2,16 +2,18 @@
 
 #include <errno.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
 static const char scheme[] = "Basic ";
-enum { SCHEME_SIZE = sizeof(scheme) - 1, VALUE_MAX = 1024 };
+enum { SCHEME_SIZE = sizeof(scheme) - 1, VALUE_MAX = 1024, PADDING = 64 };
 
 /* Base64, RFC 4648 sec. 4. */
 static size_t encode(char *to, const uint8_t *data, size_t size)
 {
-    static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    static const char digits[] =
+        "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=";
     size_t used = 0;
     for (size_t i = 0; i < size; i += 3) {
         size_t left = size - i;
@@ -20,8 +22,8 @@ static size_t encode(char *to, const uint8_t *data, size_t size)
         group |= left > 2 ? data[i + 2] : 0;
         to[used++] = digits[group >> 18];
         to[used++] = digits[group >> 12 & 63];
-        to[used++] = left > 1 ? digits[group >> 6 & 63] : '=';
-        to[used++] = left > 2 ? digits[group & 63] : '=';
+        to[used++] = digits[left > 1 ? group >> 6 & 63 : PADDING];
+        to[used++] = digits[left > 2 ? group & 63 : PADDING];
     }
     to[used] = '\0';
     return used;
@@ -29,18 +31,15 @@ static size_t encode(char *to, const uint8_t *data, size_t size)
 
 ssize_t basic_auth_build(char *to, size_t capacity, const char *user, const char *password)
 {
-    size_t user_size = strlen(user), password_size = strlen(password);
-    size_t size = user_size + 1 + password_size;
+    size_t size = strlen(user) + 1 + strlen(password);
     if (strchr(user, ':'))
         return -EINVAL;
     if (size > VALUE_MAX || SCHEME_SIZE + (size + 2) / 3 * 4 + 1 > capacity)
         return -ENOSPC;
-    uint8_t login[VALUE_MAX];
-    memcpy(login, user, user_size);
-    login[user_size] = ':';
-    memcpy(login + user_size + 1, password, password_size);
+    char login[VALUE_MAX + 1];
+    snprintf(login, sizeof(login), "%s:%s", user, password);
     memcpy(to, scheme, SCHEME_SIZE);
-    size_t used = SCHEME_SIZE + encode(to + SCHEME_SIZE, login, size);
+    size_t used = SCHEME_SIZE + encode(to + SCHEME_SIZE, (const uint8_t *)login, size);
     explicit_bzero(login, sizeof(login));
     return (ssize_t)used;
 }

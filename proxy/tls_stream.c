@@ -17,6 +17,7 @@
 #include <mbedtls/ssl.h>
 #include <mbedtls/x509_crt.h>
 #include <psa/crypto.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -458,7 +459,8 @@ static struct tls_stream *tls_alloc(struct loop *loop, struct stream *inner, con
     if (!tls)
         return NULL;
     tls->inner = inner;
-    tls->alpn_list[0] = strcpy(tls->alpn, alpn ? alpn : "");
+    snprintf(tls->alpn, sizeof(tls->alpn), "%s", alpn ? alpn : "");
+    tls->alpn_list[0] = tls->alpn;
     mbedtls_ssl_init(&tls->session);
     mbedtls_ssl_config_init(&tls->config);
     buf_init(&tls->unread, loop_chunks(loop), UNREAD_BYTES);

@@ -2,6 +2,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -70,7 +71,7 @@ int upstream_new(const struct upstream_options *options, struct upstream **ret)
         return err;
     }
     upstream->refs = 1;
-    strcpy(upstream->name, options->name); /* is_valid has measured it */
+    snprintf(upstream->name, sizeof(upstream->name), "%s", options->name);
     upstream->kind = options->kind;
     upstream->server = options->server;
     upstream->has_udp = options->has_udp;

@@ -21,6 +21,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { BUFFER_BYTES = 256 * 1024 };
+
 struct probe {
     struct loop *loop;
     struct dialer *dialer;
@@ -84,7 +86,7 @@ static void on_connection(struct probe *probe)
     assert(flow);
     flow->probe = probe;
     list_append(&probe->flows, &flow->node);
-    int err = socket_stream_new(probe->loop, fd, 256 * 1024, &flow->client);
+    int err = socket_stream_new(probe->loop, fd, BUFFER_BYTES, &flow->client);
     assert(err == 0);
     err = dial_start(probe->dialer, probe->upstream, &probe->target, on_dialled, flow, &flow->dial);
     assert(err == 0);

@@ -59,7 +59,7 @@ static int open_stream(struct fixture *f, struct tls_options options)
     int fd;
     struct stream *inner;
     tcp_pair(&fd, &f->peer_fd);
-    assert_int_equal(socket_stream_new(f->loop, fd, 256 * 1024, &inner), 0);
+    assert_int_equal(socket_stream_new(f->loop, fd, 262144, &inner), 0);
     int err = tls_stream_new(f->loop, inner, &options, &f->stream);
     if (err == 0)
         stream_set_owner(f->stream, on_wake, f);
@@ -318,7 +318,7 @@ static void test_a_lot_both_ways(void **state)
     }
     assert_int_equal(up_got, TOTAL);
     assert_int_equal(down_got, TOTAL);
-    assert_true(chunk_pool_stats(loop_chunks(f->loop)).used_bytes < 1024 * 1024);
+    assert_true(chunk_pool_stats(loop_chunks(f->loop)).used_bytes < 1048576);
 }
 
 static void test_half_close(void **state)
@@ -412,7 +412,7 @@ static void test_no_chunk_left_is_a_pause(void **state)
         loop_run_once(f->loop, 1);
         assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 0);
     }
-    chunk_pool_set_limit(pool, 1024 * 1024);
+    chunk_pool_set_limit(pool, 1048576);
     int before = f->wakes;
     for (int i = 0; i < 1000 && f->wakes == before; i++)
         loop_run_once(f->loop, 1);
@@ -455,7 +455,7 @@ static int open_contract_pair(void *owner, struct loop *loop, struct contract_pa
     char got;
     int fd, peer_fd;
     tcp_pair(&fd, &peer_fd);
-    assert_int_equal(socket_stream_new(loop, fd, 64 * 1024, &inner), 0);
+    assert_int_equal(socket_stream_new(loop, fd, 65536, &inner), 0);
     assert_int_equal(tls_stream_new(loop, inner, &options, &ret->stream), 0);
     struct tls_peer *peer = tls_peer_new(peer_fd, &peer_options);
     for (int i = 0; i < 1000 && !tls_peer_send(peer, "!", 1); i++)
