@@ -89,11 +89,21 @@ static void update_hot(struct tcp_stream *tcp)
     }
 }
 
+/* Will everything that is queued be sent at the next chance? lwIP puts a FIN into the last queued
+ * segment, and when it later has to cut that segment to fit the window, it leaves the FIN in the
+ * first piece too: the client would take the end for real before the rest has come. */
+static bool leaves_whole(const struct tcp_pcb *pcb)
+{
+    u32_t queued = pcb->snd_lbb - pcb->lastack;
+    return !pcb->unsent || (queued <= pcb->snd_wnd && queued <= pcb->cwnd);
+}
+
 /* The FIN has to wait for the handshake: lwIP opens its congestion window only on the way from
  * SYN_RCVD to ESTABLISHED. */
 static void send_fin(struct tcp_stream *tcp)
 {
-    if (!tcp->is_finished || tcp->is_fin_sent || tcp->pcb->state < ESTABLISHED)
+    if (!tcp->is_finished || tcp->is_fin_sent || tcp->pcb->state < ESTABLISHED ||
+        !leaves_whole(tcp->pcb))
         return;
     tcp->is_fin_sent = true;
     tcp_active_pcbs = tcp->pcb;
