@@ -7,3 +7,7 @@ atlantic_unit_test(usage LINKS control base)
 atlantic_unit_test(control LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(ipc LINKS ipc base)
 atlantic_unit_test(power_text LINKS supervisor base)
+
+atlantic_unit_test(name_cache LINKS engine base)
+atlantic_unit_test(answer_cache LINKS engine adblock base)
+atlantic_unit_test(dns LINKS engine tun2socks proxy adblock config base)

@@ -259,6 +259,10 @@ static void test_finish_is_a_fin(void **state)
     while (stream_gather(f->stream, got, sizeof(got)) == 0)
         wait_for_wake(f);
     assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 4);
+    stream_consume(f->stream, 4);
+    shutdown(f->peer, SHUT_WR);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), ERR_EOF);
 }
 
 static void test_abort_resets(void **state)

@@ -1,0 +1,77 @@
+#include "service/engine/decisions.h"
+
+#define LOG_MODULE "filter"
+#include "base/log.h"
+
+#include <string.h>
+#include <time.h>
+
+static int64_t unix_now_ms(void)
+{
+    struct timespec now;
+    clock_gettime(CLOCK_REALTIME, &now);
+    return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+/* The host of a URL; a plain name is its own. */
+static const char *host_of(const char *name, char to[NAME_MAX_BYTES + 1])
+{
+    const char *scheme = strstr(name, "://");
+    const char *host = scheme ? scheme + 3 : name;
+    size_t size = scheme ? strcspn(host, "/:?#") : strlen(host);
+
+    if (size > NAME_MAX_BYTES)
+        size = NAME_MAX_BYTES;
+    memcpy(to, host, size);
+    to[size] = '\0';
+    return to;
+}
+
+void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
+                    const struct address *client, const struct verdict *verdict)
+{
+    struct refusal *refusal = &decisions->kept[decisions->kept_count++ % DECISIONS_KEPT];
+    char quoted[2 * DECISION_RULE_MAX], host[NAME_MAX_BYTES + 1];
+
+    *refusal = (struct refusal){.at_unix_ms = unix_now_ms(), .kind = kind};
+    if (client)
+        refusal->client = *client;
+    if (size > NAME_MAX_BYTES)
+        size = NAME_MAX_BYTES;
+    memcpy(refusal->name, name, size);
+    filter_describe(decisions->filter(decisions->owner), verdict, host_of(refusal->name, host),
+                    refusal->list, sizeof(refusal->list), refusal->rule, sizeof(refusal->rule));
+    decisions->blocked++;
+    decisions->on_blocked(decisions->owner);
+    if (log_has_names() || log_is_on(LOG_DEBUG))
+        log_line(LOG_INFO, LOG_MODULE, "blocked kind=%s name=%s list=%s rule=%s", kind,
+                 refusal->name, refusal->list, log_quote(quoted, sizeof(quoted), refusal->rule));
+}
+
+bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
+                               uint16_t qtype, const struct address *client)
+{
+    const struct filter *filter = decisions->filter(decisions->owner);
+    struct filter_name name = {.host = host, .qtype = qtype, .client = client};
+    struct verdict verdict;
+
+    decisions->asked++;
+    if (!filter)
+        return false;
+    filter_ask_name(filter, &name, &verdict);
+    if (!verdict_is_block(&verdict))
+        return false;
+    decisions_note(decisions, kind, host, strlen(host), client, &verdict);
+    return true;
+}
+
+size_t decisions_last(const struct decisions *decisions, const struct refusal **ret, size_t max)
+{
+    size_t count = decisions->kept_count < DECISIONS_KEPT ? decisions->kept_count : DECISIONS_KEPT;
+
+    if (count > max)
+        count = max;
+    for (size_t i = 0; i < count; i++)
+        ret[i] = &decisions->kept[(decisions->kept_count - 1 - i) % DECISIONS_KEPT];
+    return count;
+}

@@ -1,0 +1,42 @@
+/* Asks the filter on behalf of every kind of conversation, counts what it says and remembers the
+ * last refusals, so that "why did this not load" has an answer. */
+#ifndef SERVICE_ENGINE_DECISIONS_H
+#define SERVICE_ENGINE_DECISIONS_H
+
+#include "adblock/filter.h"
+#include "base/endpoint.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+enum { DECISIONS_KEPT = 256, DECISION_RULE_MAX = 128, DECISION_LIST_MAX = 64 };
+
+/* What was asked: "dns", "tls", "http", "address". */
+struct refusal {
+    int64_t at_unix_ms;
+    const char *kind; /* static */
+    struct address client;
+    char name[NAME_MAX_BYTES + 1];
+    char list[DECISION_LIST_MAX], rule[DECISION_RULE_MAX];
+};
+
+struct decisions {
+    const struct filter *(*filter)(void *owner); /* the one in force; NULL: everything passes */
+    void (*on_blocked)(void *owner);             /* for the ledger */
+    void *owner;
+    uint64_t asked, blocked;
+    struct refusal kept[DECISIONS_KEPT]; /* ring */
+    size_t kept_count; /* ever; the newest is at (kept_count - 1) % DECISIONS_KEPT */
+};
+
+/* Must this name be refused? A verdict of its own for DNS (qtype) and others (0). */
+bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
+                               uint16_t qtype, const struct address *client);
+/* Note a refusal that was decided elsewhere (an HTTP request at the gate). */
+void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
+                    const struct address *client, const struct verdict *verdict);
+/* The newest first; returns how many. The pointers are good until the next decision. */
+size_t decisions_last(const struct decisions *decisions, const struct refusal **ret, size_t max);
+
+#endif

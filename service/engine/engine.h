@@ -1,0 +1,76 @@
+/* The hall where the siblings meet: opens the doors, starts flows, holds what they share. No other
+ * file knows tun2socks, proxy and adblock together. Belongs to one loop; speaks to the world
+ * outside the worker only through its host. */
+#ifndef SERVICE_ENGINE_ENGINE_H
+#define SERVICE_ENGINE_ENGINE_H
+
+#include "adblock/filter.h"
+#include "proxy/door.h"
+#include "service/config.h"
+#include "service/engine/decisions.h"
+#include "service/engine/dns.h"
+#include "service/engine/flow.h"
+#include "service/engine/health.h"
+#include "tun2socks/netstack.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+
+struct engine;
+
+/* What the engine needs from the process that it lives in. Calls may come from within any call of
+ * the engine; they must not call it back, except that engine_admitted may come from admit. */
+struct engine_host {
+    void (*admit)(void *owner, const struct address *address, int protocol); /* admission.h */
+    void (*withdraw)(void *owner, const struct address *address, int protocol);
+    void (*report)(void *owner, enum health_state state, const char *reason, const char *upstream);
+    flow_tally_fn *tally;
+    void (*on_blocked)(void *owner);
+    void *owner;
+};
+
+struct engine *engine_new(struct loop *loop, const struct engine_host *host);
+/* Resets every conversation. */
+void engine_free(struct engine *engine);
+
+struct engine_error {
+    char text[512];
+};
+
+/* Put a configuration in force: the first one, or another while conversations go on (they keep what
+ * they have; new ones get the new). 0, or < 0 with *error and the old one still in force. */
+int engine_configure(struct engine *engine, struct config *config, struct engine_error *error);
+void engine_admitted(struct engine *engine, const struct address *address, int protocol, int err);
+
+/* The local endpoint. Takes the descriptors in any case. Replaces the one before. */
+int engine_listen(struct engine *engine, const int *listeners, size_t count);
+/* Capture. Takes the descriptor in any case. */
+int engine_tun_attach(struct engine *engine, int tun_fd, bool with_vnet);
+void engine_tun_detach(struct engine *engine);
+
+/* --- what goes on --- */
+
+struct engine_status {
+    bool has_tun, has_door;
+    enum health_state state;
+    const char *reason, *upstream; /* borrowed until the next turn of the loop */
+    struct flow_counters flows;
+    uint32_t live[FLOW_KINDS];
+    uint64_t asked, blocked;
+    struct dns_stats dns;
+    struct netstack_stats tun;
+    struct door_stats door;
+    struct filter_stats filter;
+    struct chunk_pool_stats buffers;
+};
+void engine_status(const struct engine *engine, struct engine_status *ret);
+size_t engine_upstreams(const struct engine *engine, struct pool_member *ret, size_t max);
+
+/* Oldest first; stops when `fn` returns false. */
+typedef bool engine_flow_fn(void *owner, const struct flow *flow);
+void engine_each_flow(const struct engine *engine, engine_flow_fn *fn, void *owner);
+size_t engine_refusals(const struct engine *engine, const struct refusal **ret, size_t max);
+/* NULL while there is none. Borrowed until the next turn of the loop. */
+const struct filter *engine_filter(const struct engine *engine);
+
+#endif

@@ -1,0 +1,167 @@
+#include "service/engine/engine_parts.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+enum { UPSTREAMS_MAX = 256 };
+
+enum { LISTS_MAX = 65 }; /* the configured ones and the built-in one */
+
+static int describe_list(const struct config_list *from, struct lists_source *ret)
+{
+    *ret =
+        (struct lists_source){.name = from->name, .category = from->category, .path = from->file};
+    return lists_parse_format(from->format, &ret->format);
+}
+
+static int set_lists(struct engine *engine, const struct config_filter *config,
+                     struct engine_error *error)
+{
+    static const struct lists_source builtin = {"built-in", "ads", NULL, FILTER_DOMAINS};
+    struct lists_source sources[LISTS_MAX];
+    struct lists_options options = {
+        .sources = sources,
+        .allow = (const char *const *)config->allow,
+        .allow_count = config->allow_count,
+        .deny = (const char *const *)config->deny,
+        .deny_count = config->deny_count,
+    };
+    int err = 0;
+
+    if (config->builtin)
+        sources[options.count++] = builtin;
+    for (unsigned i = 0; i < config->lists_count && err == 0; i++)
+        if (config->lists[i].enabled)
+            err = describe_list(&config->lists[i], &sources[options.count++]);
+    if (err == 0)
+        err = lists_set(engine->lists, &options, error->text, sizeof(error->text));
+    return err;
+}
+
+static int set_pool(struct engine *engine, const struct config *config)
+{
+    struct upstream_options options[UPSTREAMS_MAX];
+    unsigned count =
+        config->upstreams_count < UPSTREAMS_MAX ? config->upstreams_count : UPSTREAMS_MAX;
+
+    for (unsigned i = 0; i < count; i++) {
+        const struct config_upstream *from = &config->upstreams[i];
+        options[i] = (struct upstream_options){
+            .name = from->name,
+            .kind = (enum upstream_kind)from->kind,
+            .server = from->server,
+            .user = from->user,
+            .password = from->password,
+            .has_udp = from->udp,
+            .is_pipelined = from->pipelined,
+            .tls_name = from->tls_name,
+            .tls_ca_file = from->tls_ca_file,
+            .tls_insecure = from->tls_insecure,
+            .needs_admission = true,
+        };
+    }
+    return pool_set(engine->traffic.connector.pool, options, count);
+}
+
+static int set_dialer(struct engine *engine, const struct config *config)
+{
+    struct connector *connector = &engine->traffic.connector;
+    struct dialer_options options = {
+        .connect_timeout_ms = config->timeouts.connect,
+        .dial_timeout_ms = config->timeouts.dial,
+        .stall_timeout_ms = config->timeouts.stall,
+        .buffer_bytes = config->limits.buffer_bytes,
+    };
+
+    if (!connector->dialer)
+        connector->dialer = dialer_new(engine->loop, &options);
+    else
+        dialer_set_options(connector->dialer, &options);
+    return connector->dialer ? 0 : -ENOMEM;
+}
+
+static int set_dns(struct engine *engine, const struct config *config)
+{
+    struct traffic *traffic = &engine->traffic;
+
+    if (traffic->dns)
+        return dns_configure(traffic->dns, &config->dns);
+    traffic->dns = dns_new(&traffic->connector, &config->dns, &traffic->decisions, traffic->names);
+    traffic->connector.dns = traffic->dns;
+    return traffic->dns ? 0 : -ENOMEM;
+}
+
+static void set_limits(struct engine *engine, const struct config *config)
+{
+    struct traffic *traffic = &engine->traffic;
+
+    traffic->flows.max[FLOW_TCP] = config->limits.tcp_flows;
+    traffic->flows.max[FLOW_UDP] = config->limits.udp_flows;
+    traffic->relay.idle_timeout_ms = config->timeouts.tcp_idle;
+    traffic->relay.half_close_timeout_ms = config->timeouts.tcp_half_closed;
+    traffic->refuses_quic = config->refuses_quic;
+    chunk_pool_set_limit(loop_chunks(engine->loop), config->limits.memory_bytes);
+}
+
+struct door_options engine_door_options(const struct config *config)
+{
+    return (struct door_options){
+        .user = config->local.user,
+        .password = config->local.password,
+        .clients_max = config->limits.local_clients,
+        .buffer_bytes = config->limits.buffer_bytes,
+        .handshake_timeout_ms = 10000,
+    };
+}
+
+/* DNS servers are what every user of the tunnel needs first. */
+void engine_start_health(struct engine *engine)
+{
+    const struct config_dns *dns = &engine->config->dns;
+    struct endpoint targets[HEALTH_TARGETS_MAX];
+    size_t count = 0;
+
+    for (; count < dns->servers_count && count < HEALTH_TARGETS_MAX; count++)
+        targets[count] = dns->servers[count].server;
+    health_set_targets(&engine->health, targets, count);
+    health_start(&engine->health);
+}
+
+/* What cannot fail any more comes after what can. */
+int engine_configure(struct engine *engine, struct config *config, struct engine_error *error)
+{
+    struct config *old = engine->config;
+    int err = set_lists(engine, &config->filter, error);
+
+    if (err < 0)
+        return err;
+    err = set_dialer(engine, config);
+    if (err == 0)
+        err = set_pool(engine, config);
+    if (err == 0)
+        err = set_dns(engine, config);
+    if (err == 0)
+        err = admission_start(engine->admission, config);
+    if (err < 0) {
+        snprintf(error->text, sizeof(error->text), "cannot apply the configuration: %s",
+                 err_text(err));
+        return err;
+    }
+    engine->config = config_ref(config);
+    config_unref(old);
+    set_limits(engine, config);
+    if (engine->door) {
+        struct door_options options = engine_door_options(config);
+        door_set_options(engine->door, &options);
+    }
+    if (engine->netstack)
+        engine_start_health(engine);
+    return 0;
+}
+
+void engine_admitted(struct engine *engine, const struct address *address, int protocol, int err)
+{
+    admission_answer(engine->admission, address, protocol, err);
+}

@@ -1,0 +1,344 @@
+#include "service/engine/tcp_flow.h"
+
+#include "adblock/http_gate.h"
+#include "adblock/sniff.h"
+#include "base/err.h"
+#include "service/engine/dns_stream.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_MODULE "flow"
+#include "base/log.h"
+
+/* A client on a web port speaks first, at once. One that does not is let through unnamed. */
+enum { SNIFF_TIMEOUT_MS = 300 };
+
+enum { DNS_PORT = 53 };
+
+struct tcp_flow {
+    struct flow flow;
+    struct list node; /* in traffic->tcp_flows */
+    struct traffic *traffic;
+    /* What is held at a time: the knock, then the client's stream; the connect, then the upstream's
+     * stream; then the relay, which has both. */
+    struct inbound *inbound;
+    struct stream *client;
+    struct connect *connect;
+    struct stream *upstream;
+    struct relay *relay;
+    bool is_judged; /* as far as a name can be had */
+    struct timer sniffing;
+};
+
+static void sniff(struct tcp_flow *flow);
+
+static void tcp_flow_free(struct tcp_flow *flow)
+{
+    timer_stop(&flow->sniffing);
+    connect_cancel(flow->connect);
+    list_remove(&flow->node);
+    flow_done(&flow->flow);
+    free(flow);
+}
+
+/* The end of a conversation that never was: whoever knocked learns why, as far as there are words
+ * for it; one that was admitted already is reset. */
+static void refuse(struct tcp_flow *flow, int err)
+{
+    char text[FLOW_TEXT_MAX];
+
+    log_debug("refused flow=%llu door=%s %s err=\"%s\"", (unsigned long long)flow->flow.id,
+              flow->flow.door, flow_format(&flow->flow, text), err_text(err));
+    if (err == ERR_BLOCKED)
+        flow->traffic->flows.counters.blocked++;
+    else
+        flow->traffic->flows.counters.failed++;
+    if (flow->inbound)
+        inbound_refuse(flow->inbound, err);
+    stream_abort(flow->client);
+    stream_abort(flow->upstream);
+    tcp_flow_free(flow);
+}
+
+/* --- RELAYING -------------------------------------------------------------------------------- */
+
+static void on_relay_done(void *owner, int why)
+{
+    struct tcp_flow *flow = owner;
+    char text[FLOW_TEXT_MAX];
+
+    log_debug("closed flow=%llu %s up=%llu down=%llu why=\"%s\"", (unsigned long long)flow->flow.id,
+              flow_format(&flow->flow, text), (unsigned long long)flow->flow.bytes.up,
+              (unsigned long long)flow->flow.bytes.down, why ? err_text(why) : "finished");
+    flow->relay = NULL;
+    tcp_flow_free(flow);
+}
+
+static void join(struct tcp_flow *flow)
+{
+    struct stream *client = flow->client, *upstream = flow->upstream;
+    struct relay_options options = flow->traffic->relay;
+
+    options.total = &flow->flow.tally->bytes;
+    flow->client = flow->upstream = NULL;
+    flow_set_relaying(&flow->flow);
+    if (relay_start(flow->traffic->loop, client, upstream, &options, &flow->flow.bytes,
+                    on_relay_done, flow, &flow->relay) < 0)
+        tcp_flow_free(flow);
+}
+
+/* --- DIALING --------------------------------------------------------------------------------- */
+
+static int admit(struct tcp_flow *flow)
+{
+    struct inbound *inbound = flow->inbound;
+
+    flow->inbound = NULL;
+    return inbound ? inbound_admit(inbound, &flow->client) : 0;
+}
+
+static void on_connected(void *owner, struct stream *upstream, struct upstream *which, int err)
+{
+    struct tcp_flow *flow = owner;
+
+    flow->connect = NULL;
+    flow->upstream = upstream;
+    if (which)
+        flow_set_upstream(&flow->flow, which);
+    if (err == 0)
+        err = admit(flow);
+    if (err < 0)
+        refuse(flow, err);
+    else if (!flow->is_judged)
+        sniff(flow);
+    else
+        join(flow);
+}
+
+/* While an upstream is being dialed, the client may still break. What it sends waits unread. */
+static void on_client_while_dialing(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    struct span span;
+    int got = stream_peek(flow->client, &span, 1);
+
+    if (got < 0 && got != ERR_EOF)
+        refuse(flow, got);
+}
+
+static void on_inbound_gone(void *owner)
+{
+    refuse(owner, -ECONNRESET);
+}
+
+static void dial(struct tcp_flow *flow)
+{
+    int err;
+
+    flow->flow.state = FLOW_DIALING;
+    if (flow->client)
+        stream_set_owner(flow->client, on_client_while_dialing, flow);
+    err = connect_start(&flow->traffic->connector, &flow->flow.target, on_connected, flow,
+                        &flow->connect);
+    if (err < 0)
+        refuse(flow, err);
+}
+
+/* --- SNIFFING -------------------------------------------------------------------------------- */
+
+static const struct filter *gate_filter(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    struct decisions *decisions = &flow->traffic->decisions;
+    return decisions->filter(decisions->owner);
+}
+
+static void on_gate_request(void *owner, const struct filter_request *request,
+                            const struct verdict *verdict)
+{
+    struct tcp_flow *flow = owner;
+    struct decisions *decisions = &flow->traffic->decisions;
+
+    decisions->asked++;
+    if (!verdict_is_block(verdict))
+        return;
+    flow->traffic->flows.counters.blocked++;
+    decisions_note(decisions, "http", request->url, request->url_size, &flow->flow.client, verdict);
+}
+
+static const struct http_gate_events gate_events = {gate_filter, on_gate_request};
+
+/* Judged: join what is connected already, or connect. */
+static void go_on(struct tcp_flow *flow)
+{
+    flow->is_judged = true;
+    if (flow->upstream)
+        join(flow);
+    else
+        dial(flow);
+}
+
+/* The first requests decide nothing here: the gate judges each one as it passes. */
+static void put_gate(struct tcp_flow *flow)
+{
+    struct stream *client = flow->client;
+    int err = http_gate_new(flow->traffic->loop, client, flow->flow.host ? flow->flow.host : "",
+                            false, &gate_events, flow, &flow->client);
+    if (err < 0) {
+        flow->client = NULL; /* taken all the same */
+        refuse(flow, err);
+    } else {
+        go_on(flow);
+    }
+}
+
+static bool is_blocked(struct tcp_flow *flow, const char *kind, const char *host)
+{
+    return host && *host &&
+           decisions_name_is_blocked(&flow->traffic->decisions, kind, host, 0, &flow->flow.client);
+}
+
+static void stop_sniffing(struct tcp_flow *flow, enum sniff_result found, const char *host)
+{
+    timer_stop(&flow->sniffing);
+    flow_set_host(&flow->flow, host);
+    if (found == SNIFF_HTTP)
+        put_gate(flow);
+    else if (is_blocked(flow, found == SNIFF_TLS ? "tls" : "address", host))
+        refuse(flow, ERR_BLOCKED);
+    else
+        go_on(flow);
+}
+
+/* What the name cache says of a bare address, where the client did not tell a name itself. */
+static const char *cached_host(struct tcp_flow *flow)
+{
+    const char *host = NULL;
+
+    if (!endpoint_is_name(&flow->flow.target))
+        host = name_cache_find(flow->traffic->names, &flow->flow.target.address,
+                               loop_now_ms(flow->traffic->loop));
+    return host ? host : "";
+}
+
+static void on_sniff_timeout(void *owner)
+{
+    stop_sniffing(owner, SNIFF_UNKNOWN, cached_host(owner));
+}
+
+static void look(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    struct sniff sniff = {0};
+    uint8_t bytes[SNIFF_MAX_BYTES];
+    ssize_t got = stream_gather(flow->client, bytes, sizeof(bytes));
+    enum sniff_result found = got > 0 ? sniff_look(bytes, (size_t)got, &sniff) : SNIFF_MORE;
+
+    if (got < 0 && got != ERR_EOF)
+        refuse(flow, (int)got);
+    else if (found != SNIFF_MORE)
+        stop_sniffing(flow, found, sniff.host[0] ? sniff.host : cached_host(flow));
+    else if (got == ERR_EOF || got == SNIFF_MAX_BYTES)
+        stop_sniffing(flow, SNIFF_UNKNOWN, cached_host(flow));
+}
+
+static void sniff(struct tcp_flow *flow)
+{
+    flow->flow.state = FLOW_SNIFFING;
+    if (timer_start(&flow->sniffing, SNIFF_TIMEOUT_MS) < 0) {
+        refuse(flow, -ENOMEM);
+        return;
+    }
+    stream_set_owner(flow->client, look, flow);
+    look(flow);
+}
+
+static void admit_and_sniff(struct tcp_flow *flow)
+{
+    int err = admit(flow);
+
+    if (err < 0)
+        refuse(flow, err);
+    else
+        sniff(flow);
+}
+
+/* --- ACCEPTED -------------------------------------------------------------------------------- */
+
+static bool is_web_port(uint16_t port)
+{
+    return port == 80 || port == 443 || port == 8080 || port == 8443;
+}
+
+static void answer_as_resolver(struct tcp_flow *flow)
+{
+    struct stream *client;
+
+    if (admit(flow) == 0) {
+        client = flow->client;
+        flow->client = NULL;
+        dns_stream_start(flow->traffic, client, &flow->flow.client);
+    }
+    tcp_flow_free(flow);
+}
+
+/* A bare address on a web port says who is meant only after it was admitted. A client that named
+ * its target deserves a true answer first: it is admitted once the target is there. */
+static void begin(struct tcp_flow *flow)
+{
+    bool is_web = is_web_port(flow->flow.target.address.port);
+    bool is_named = endpoint_is_name(&flow->flow.target);
+
+    if (flow->flow.target.address.port == DNS_PORT) {
+        answer_as_resolver(flow);
+    } else if (is_blocked(flow, "name", flow->flow.host)) {
+        refuse(flow, ERR_BLOCKED);
+    } else if (is_web && !is_named) {
+        admit_and_sniff(flow);
+    } else if (is_blocked(flow, "address", cached_host(flow))) {
+        refuse(flow, ERR_BLOCKED);
+    } else {
+        flow_set_host(&flow->flow, cached_host(flow));
+        flow->is_judged = !is_web;
+        dial(flow);
+    }
+}
+
+void tcp_flow_start(struct traffic *traffic, struct inbound *inbound)
+{
+    struct tcp_flow *flow = calloc(1, sizeof(*flow));
+
+    if (!flow) {
+        inbound_refuse(inbound, -ENOMEM);
+        return;
+    }
+    if (flow_init(&flow->flow, &traffic->flows, FLOW_TCP, inbound->door, &inbound->client,
+                  &inbound->target) < 0) {
+        free(flow);
+        inbound_refuse(inbound, ERR_LIMIT);
+        return;
+    }
+    flow->traffic = traffic;
+    flow->inbound = inbound;
+    list_append(&traffic->tcp_flows, &flow->node);
+    timer_init(&flow->sniffing, traffic->loop, on_sniff_timeout, flow);
+    inbound->on_gone = on_inbound_gone;
+    inbound->owner = flow;
+    begin(flow);
+}
+
+void tcp_flow_abort_all(struct traffic *traffic)
+{
+    list_each(node, &traffic->tcp_flows) {
+        struct tcp_flow *flow = list_item(node, struct tcp_flow, node);
+        if (flow->relay)
+            relay_abort(flow->relay);
+        if (flow->inbound)
+            inbound_refuse(flow->inbound, -ENETDOWN);
+        stream_abort(flow->client);
+        stream_abort(flow->upstream);
+        tcp_flow_free(flow);
+    }
+}

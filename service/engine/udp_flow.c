@@ -1,0 +1,372 @@
+#include "service/engine/udp_flow.h"
+
+#include "base/err.h"
+#include "service/engine/dns_lookup.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define LOG_MODULE "flow"
+#include "base/log.h"
+
+enum { QUEUE_MAX = 32, QUESTIONS_MAX = 256, QUIC_PORT = 443, DNS_PORT = 53 };
+
+struct udp_flow {
+    struct flow flow; /* entered in the registry with the first datagram that is not DNS */
+    bool is_in_registry;
+    struct list node; /* in traffic->udp_flows */
+    struct traffic *traffic;
+    const char *door;
+    struct dgram *client;
+
+    struct dgram *upstream;
+    struct associate *associate;
+    struct upstream *tried[CONNECT_ATTEMPTS]; /* counted; the last one is the current one */
+    size_t tried_count;
+    struct list queue; /* datagrams that wait for the association or for a name's address */
+    size_t queue_count;
+
+    /* The last peer that was judged, and by which filter: the next datagram is mostly alike. */
+    struct endpoint judged;
+    const struct filter *judged_by;
+    bool is_blocked;
+
+    struct list questions;
+    size_t question_count;
+};
+
+struct queued {
+    struct list node;
+    struct udp_flow *flow;
+    struct endpoint peer;
+    struct dns_lookup *lookup;
+    size_t size;
+    uint8_t bytes[];
+};
+
+struct question {
+    struct list node;
+    struct udp_flow *flow;
+    struct endpoint server; /* whom the application thinks it asked */
+    struct dns_wait *wait;
+};
+
+static int associate(struct udp_flow *flow);
+
+/* --- DNS ------------------------------------------------------------------------------------- */
+
+static void question_free(struct question *question)
+{
+    list_remove(&question->node);
+    question->flow->question_count--;
+    free(question);
+}
+
+static void on_answer(void *owner, const uint8_t *answer, size_t size)
+{
+    struct question *question = owner;
+
+    dgram_send(question->flow->client, &question->server, answer, size);
+    question_free(question);
+}
+
+static void ask(struct udp_flow *flow, const struct endpoint *server, const void *data, size_t size)
+{
+    struct question *question = malloc(sizeof(*question));
+    struct dns_asker asker = {&flow->client->client, false, on_answer, question};
+    uint8_t answer[DNS_MESSAGE_MAX];
+    ssize_t got;
+
+    if (!question || flow->question_count >= QUESTIONS_MAX) {
+        free(question);
+        return;
+    }
+    *question = (struct question){.flow = flow, .server = *server};
+    got = dns_ask(flow->traffic->dns, data, size, &asker, answer, DNS_UDP_OURS, &question->wait);
+    if (got == 0) {
+        list_append(&flow->questions, &question->node);
+        flow->question_count++;
+        return;
+    }
+    free(question);
+    if (got > 0)
+        dgram_send(flow->client, server, answer, (size_t)got);
+}
+
+/* --- the way down ---------------------------------------------------------------------------- */
+
+static void on_upstream_datagram(void *owner, const struct endpoint *peer, const void *data,
+                                 size_t size)
+{
+    struct udp_flow *flow = owner;
+
+    if (dgram_send(flow->client, peer, data, size) == 0)
+        flow_count(&flow->flow, 0, size);
+}
+
+/* The association is gone; the next datagram makes a new one. */
+static void on_upstream_end(void *owner, int err)
+{
+    struct udp_flow *flow = owner;
+
+    log_debug("association ended flow=%llu err=\"%s\"", (unsigned long long)flow->flow.id,
+              err_text(err));
+    dgram_close(flow->upstream);
+    flow->upstream = NULL;
+}
+
+/* --- the way up ------------------------------------------------------------------------------ */
+
+static void queued_free(struct queued *item)
+{
+    dns_lookup_cancel(item->lookup);
+    list_remove(&item->node);
+    item->flow->queue_count--;
+    free(item);
+}
+
+static void drop_queue(struct udp_flow *flow)
+{
+    list_each(node, &flow->queue)
+        queued_free(list_item(node, struct queued, node));
+}
+
+static void send_up(struct udp_flow *flow, const struct endpoint *peer, const void *data,
+                    size_t size)
+{
+    if (dgram_send(flow->upstream, peer, data, size) == 0)
+        flow_count(&flow->flow, size, 0);
+}
+
+static void on_peer_looked_up(void *owner, int err, const struct address *addresses, size_t count)
+{
+    struct queued *item = owner;
+    struct udp_flow *flow = item->flow;
+
+    (void)count;
+    item->lookup = NULL;
+    if (err == 0 && flow->upstream) {
+        struct address address = addresses[0];
+        address.port = item->peer.address.port;
+        item->peer = endpoint_from_address(&address);
+        send_up(flow, &item->peer, item->bytes, item->size);
+    }
+    queued_free(item);
+}
+
+/* A socket of our own needs an address where a SOCKS5 server takes a name. */
+static bool needs_lookup(const struct udp_flow *flow, const struct endpoint *peer)
+{
+    return endpoint_is_name(peer) && flow->flow.upstream->kind == UPSTREAM_DIRECT;
+}
+
+static void send_queued(struct queued *item)
+{
+    struct udp_flow *flow = item->flow;
+
+    if (!needs_lookup(flow, &item->peer)) {
+        send_up(flow, &item->peer, item->bytes, item->size);
+        queued_free(item);
+    } else if (dns_lookup_start(flow->traffic->dns, item->peer.name, on_peer_looked_up, item,
+                                &item->lookup) < 0) {
+        queued_free(item);
+    }
+}
+
+static struct queued *enqueue(struct udp_flow *flow, const struct endpoint *peer, const void *data,
+                              size_t size)
+{
+    struct queued *item = flow->queue_count < QUEUE_MAX ? malloc(sizeof(*item) + size) : NULL;
+
+    if (!item)
+        return NULL; /* dropped, as a full queue on the way would have */
+    *item = (struct queued){.flow = flow, .peer = *peer, .size = size};
+    memcpy(item->bytes, data, size);
+    list_append(&flow->queue, &item->node);
+    flow->queue_count++;
+    return item;
+}
+
+/* --- the association ------------------------------------------------------------------------- */
+
+static void forget_tried(struct udp_flow *flow)
+{
+    while (flow->tried_count > 0)
+        upstream_unref(flow->tried[--flow->tried_count]);
+}
+
+static void use_association(struct udp_flow *flow, struct dgram *upstream)
+{
+    flow->upstream = upstream;
+    upstream->on_datagram = on_upstream_datagram;
+    upstream->on_end = on_upstream_end;
+    upstream->owner = flow;
+    flow_set_relaying(&flow->flow);
+    list_each(node, &flow->queue)
+        send_queued(list_item(node, struct queued, node));
+}
+
+/* A server that works and has no UDP is a fact, not a failure: it is not asked again, so that the
+ * next application hears at once that nobody carries its datagrams. */
+static void note_no_udp(struct upstream *upstream)
+{
+    if (upstream->has_udp)
+        log_notice("upstream=%s does not carry UDP", upstream->name);
+    upstream->has_udp = false;
+}
+
+static void report(struct connector *connector, const struct upstream *upstream, int err)
+{
+    pool_report(connector->pool, upstream, err, loop_now_ms(connector->loop));
+    connector->on_outcome(connector->owner, err);
+}
+
+static void on_associated(void *owner, struct dgram *upstream, int err)
+{
+    struct udp_flow *flow = owner;
+    struct connector *connector = &flow->traffic->connector;
+
+    flow->associate = NULL;
+    if (err == ERR_UNSUPPORTED)
+        note_no_udp(flow->flow.upstream);
+    else
+        report(connector, flow->flow.upstream, err);
+    if (err < 0 && associate(flow) == 0)
+        return;
+    forget_tried(flow);
+    if (err == 0) {
+        use_association(flow, upstream);
+    } else {
+        flow->traffic->flows.counters.failed++;
+        drop_queue(flow);
+    }
+}
+
+/* Start with the next upstream that can carry UDP. */
+static int associate(struct udp_flow *flow)
+{
+    struct connector *connector = &flow->traffic->connector;
+
+    while (flow->tried_count < CONNECT_ATTEMPTS) {
+        struct upstream *upstream;
+        if (pool_pick(connector->pool, true, flow->tried, flow->tried_count,
+                      loop_now_ms(connector->loop), &upstream) < 0)
+            break;
+        flow->tried[flow->tried_count++] = upstream;
+        flow_set_upstream(&flow->flow, upstream);
+        flow->flow.state = FLOW_DIALING;
+        if (associate_start(connector->dialer, upstream, on_associated, flow, &flow->associate) ==
+            0)
+            return 0;
+    }
+    forget_tried(flow);
+    return ERR_NO_UPSTREAM;
+}
+
+static int ensure_association(struct udp_flow *flow, const struct endpoint *peer)
+{
+    if (!flow->is_in_registry) {
+        int err = flow_init(&flow->flow, &flow->traffic->flows, FLOW_UDP, flow->door,
+                            &flow->client->client, peer);
+        if (err < 0)
+            return err;
+        flow->is_in_registry = true;
+    }
+    return flow->upstream || flow->associate ? 0 : associate(flow);
+}
+
+/* --- the application's datagrams ------------------------------------------------------------- */
+
+static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
+{
+    struct traffic *traffic = flow->traffic;
+    const struct filter *filter = traffic->decisions.filter(traffic->decisions.owner);
+    const char *host = peer->name;
+
+    if (flow->judged_by == filter && endpoint_is_equal(&flow->judged, peer))
+        return flow->is_blocked;
+    if (!endpoint_is_name(peer))
+        host = name_cache_find(traffic->names, &peer->address, loop_now_ms(traffic->loop));
+    flow->judged = *peer;
+    flow->judged_by = filter;
+    flow->is_blocked = host && decisions_name_is_blocked(&traffic->decisions, "udp", host, 0,
+                                                         &flow->client->client);
+    if (flow->is_blocked)
+        traffic->flows.counters.blocked++;
+    return flow->is_blocked;
+}
+
+static bool is_refused(struct udp_flow *flow, const struct endpoint *peer)
+{
+    bool is_quic = peer->address.port == QUIC_PORT && flow->traffic->refuses_quic;
+    return is_quic || is_blocked(flow, peer) || ensure_association(flow, peer) < 0;
+}
+
+static void on_client_datagram(void *owner, const struct endpoint *peer, const void *data,
+                               size_t size)
+{
+    struct udp_flow *flow = owner;
+    struct queued *item;
+
+    if (peer->address.port == DNS_PORT) {
+        ask(flow, peer, data, size);
+    } else if (is_refused(flow, peer)) {
+        dgram_refuse(flow->client);
+    } else if (flow->upstream && !needs_lookup(flow, peer)) {
+        send_up(flow, peer, data, size);
+    } else {
+        item = enqueue(flow, peer, data, size);
+        if (item && flow->upstream)
+            send_queued(item);
+    }
+}
+
+static void udp_flow_free(struct udp_flow *flow)
+{
+    while (!list_is_empty(&flow->questions)) {
+        struct question *question = list_item(flow->questions.next, struct question, node);
+        dns_wait_cancel(question->wait);
+        question_free(question);
+    }
+    drop_queue(flow);
+    associate_cancel(flow->associate);
+    forget_tried(flow);
+    dgram_close(flow->upstream);
+    dgram_close(flow->client);
+    if (flow->is_in_registry)
+        flow_done(&flow->flow);
+    list_remove(&flow->node);
+    free(flow);
+}
+
+static void on_client_end(void *owner, int err)
+{
+    (void)err;
+    udp_flow_free(owner);
+}
+
+void udp_flow_start(struct traffic *traffic, const char *door, struct dgram *client)
+{
+    struct udp_flow *flow = calloc(1, sizeof(*flow));
+
+    if (!flow) {
+        dgram_close(client);
+        return;
+    }
+    flow->traffic = traffic;
+    flow->door = door;
+    flow->client = client;
+    list_init(&flow->queue);
+    list_init(&flow->questions);
+    list_append(&traffic->udp_flows, &flow->node);
+    client->on_datagram = on_client_datagram;
+    client->on_end = on_client_end;
+    client->owner = flow;
+}
+
+void udp_flow_abort_all(struct traffic *traffic)
+{
+    list_each(node, &traffic->udp_flows)
+        udp_flow_free(list_item(node, struct udp_flow, node));
+}
