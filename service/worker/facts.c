@@ -1,0 +1,292 @@
+#include "service/worker/facts.h"
+
+#include "base/err.h"
+#include "proxy/pool.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+enum { UPSTREAMS_MAX = 256 };
+
+static const char *state_text(enum health_state state)
+{
+    switch (state) {
+    case HEALTH_CONNECTING: return "connecting";
+    case HEALTH_ON: return "on";
+    case HEALTH_BLOCKED: return "blocked";
+    case HEALTH_FAILING: return "failing";
+    }
+    return "";
+}
+
+static void tell_state(void *owner, struct control_state *ret)
+{
+    const struct facts *facts = owner;
+    struct engine_status status;
+
+    engine_status(facts->engine, &status);
+    *ret = (struct control_state){
+        .state = status.has_tun ? state_text(status.state) : "off",
+        .reason = status.reason,
+        .upstream = status.upstream,
+        .uptime_ms = loop_now_ms(facts->loop) - facts->started_at_ms,
+    };
+}
+
+struct counter {
+    const char *group, *name;
+    uint64_t value;
+};
+
+static void tell_counters(void *owner, control_counter_fn *tell, void *to)
+{
+    const struct facts *facts = owner;
+    struct engine_status s;
+
+    engine_status(facts->engine, &s);
+    const struct counter counters[] = {
+        {"flows", "tcp", s.live[FLOW_TCP]},
+        {"flows", "udp", s.live[FLOW_UDP]},
+        {"flows", "tcp_opened", s.flows.opened[FLOW_TCP]},
+        {"flows", "udp_opened", s.flows.opened[FLOW_UDP]},
+        {"flows", "blocked", s.flows.blocked},
+        {"flows", "failed", s.flows.failed},
+        {"flows", "tcp_refused_at_limit", s.flows.refused_at_limit[FLOW_TCP]},
+        {"flows", "udp_refused_at_limit", s.flows.refused_at_limit[FLOW_UDP]},
+        {"filter", "asked", s.asked},
+        {"filter", "blocked", s.blocked},
+        {"filter", "lists", s.filter.lists},
+        {"filter", "names", s.filter.names},
+        {"filter", "rules", s.filter.rules},
+        {"filter", "exceptions", s.filter.exceptions},
+        {"filter", "memory_bytes", s.filter.memory_bytes},
+        {"dns", "questions", s.dns.questions},
+        {"dns", "blocked", s.dns.blocked},
+        {"dns", "from_cache", s.dns.from_cache},
+        {"dns", "forwarded", s.dns.forwarded},
+        {"dns", "failed", s.dns.failed},
+        {"dns", "malformed", s.dns.malformed},
+        {"dns", "refused_at_limit", s.dns.refused_at_limit},
+        {"dns", "cache_entries", s.dns.cache.entries},
+        {"dns", "cache_bytes", s.dns.cache.bytes},
+        {"tun", "packets_in", s.tun.packets_in},
+        {"tun", "packets_out", s.tun.packets_out},
+        {"tun", "bytes_in", s.tun.bytes_in},
+        {"tun", "bytes_out", s.tun.bytes_out},
+        {"tun", "bad_packets", s.tun.bad_packets},
+        {"tun", "refused_tcp", s.tun.refused_tcp},
+        {"tun", "refused_udp", s.tun.refused_udp},
+        {"tun", "dropped_out", s.tun.dropped_out},
+        {"local", "clients", s.door.clients},
+        {"local", "accepted", s.door.accepted},
+        {"local", "refused_at_limit", s.door.refused_at_limit},
+        {"local", "bad_logins", s.door.bad_logins},
+        {"local", "bad_requests", s.door.bad_requests},
+        {"buffers", "used_bytes", s.buffers.used_bytes},
+        {"buffers", "kept_bytes", s.buffers.kept_bytes},
+        {"buffers", "refusals", s.buffers.refusals},
+    };
+    for (size_t i = 0; i < sizeof(counters) / sizeof(*counters); i++)
+        if (!tell(to, counters[i].group, counters[i].name, counters[i].value))
+            return;
+}
+
+static const char *health_text(enum pool_health health)
+{
+    switch (health) {
+    case POOL_UNTRIED: return "untried";
+    case POOL_HEALTHY: return "healthy";
+    case POOL_RESTING: return "resting";
+    }
+    return "";
+}
+
+static void tell_upstreams(void *owner, control_upstream_fn *tell, void *to)
+{
+    const struct facts *facts = owner;
+    struct pool_member members[UPSTREAMS_MAX];
+    size_t count = engine_upstreams(facts->engine, members, UPSTREAMS_MAX);
+    uint64_t now_ms = loop_now_ms(facts->loop);
+
+    for (size_t i = 0; i < count; i++) {
+        const struct pool_member *member = &members[i];
+        bool has_server =
+            member->upstream->kind != UPSTREAM_DIRECT && member->upstream->kind != UPSTREAM_BLOCK;
+        char server[ENDPOINT_TEXT_MAX] = "";
+        struct control_upstream upstream = {
+            .name = member->upstream->name,
+            .kind = upstream_kind_text(member->upstream->kind),
+            .server = has_server ? endpoint_format(&member->upstream->server, server) : "",
+            .health = health_text(member->health),
+            .retry_in_ms = member->health == POOL_RESTING && member->retry_at_ms > now_ms
+                               ? member->retry_at_ms - now_ms
+                               : 0,
+            .failures_in_a_row = member->failures_in_a_row,
+            .last_error = member->last_err < 0 ? err_text(member->last_err) : NULL,
+            .dials = member->dials,
+            .failures = member->failures,
+        };
+        if (!tell(to, &upstream))
+            return;
+    }
+}
+
+struct flow_teller {
+    control_flow_fn *tell;
+    void *to;
+    uint64_t now_ms;
+};
+
+static bool tell_flow(void *owner, const struct flow *flow)
+{
+    const struct flow_teller *teller = owner;
+    struct control_flow told = {
+        .id = flow->id,
+        .kind = flow->kind == FLOW_TCP ? "tcp" : "udp",
+        .door = flow->door,
+        .state = flow_state_text(flow->state),
+        .host = flow->host,
+        .upstream = flow->upstream ? flow->upstream->name : NULL,
+        .client = flow->client,
+        .target = flow->target,
+        .up = flow->bytes.up,
+        .down = flow->bytes.down,
+        .age_ms = teller->now_ms - flow->started_at_ms,
+    };
+    return teller->tell(teller->to, &told);
+}
+
+static void tell_flows(void *owner, control_flow_fn *tell, void *to)
+{
+    const struct facts *facts = owner;
+    struct flow_teller teller = {tell, to, loop_now_ms(facts->loop)};
+    engine_each_flow(facts->engine, tell_flow, &teller);
+}
+
+static void tell_refusals(void *owner, control_refusal_fn *tell, void *to)
+{
+    const struct facts *facts = owner;
+    const struct refusal *refusals[DECISIONS_KEPT];
+    size_t count = engine_refusals(facts->engine, refusals, DECISIONS_KEPT);
+
+    for (size_t i = 0; i < count; i++) {
+        struct control_refusal told = {
+            .at_unix_ms = refusals[i]->at_unix_ms,
+            .kind = refusals[i]->kind,
+            .name = refusals[i]->name,
+            .list = refusals[i]->list,
+            .rule = refusals[i]->rule,
+            .client = refusals[i]->client,
+        };
+        if (!tell(to, &told))
+            return;
+    }
+}
+
+/* --- filter.check ---------------------------------------------------------------------------- */
+
+struct type_name {
+    const char *name;
+    enum filter_type type;
+};
+
+static const struct type_name type_names[] = {
+    {"", FILTER_TYPE_DOCUMENT},
+    {"document", FILTER_TYPE_DOCUMENT},
+    {"subdocument", FILTER_TYPE_SUBDOCUMENT},
+    {"script", FILTER_TYPE_SCRIPT},
+    {"image", FILTER_TYPE_IMAGE},
+    {"stylesheet", FILTER_TYPE_STYLESHEET},
+    {"font", FILTER_TYPE_FONT},
+    {"media", FILTER_TYPE_MEDIA},
+    {"xmlhttprequest", FILTER_TYPE_XMLHTTPREQUEST},
+    {"websocket", FILTER_TYPE_WEBSOCKET},
+    {"ping", FILTER_TYPE_PING},
+    {"object", FILTER_TYPE_OBJECT},
+    {"other", FILTER_TYPE_OTHER},
+};
+
+static int find_type(const char *name, enum filter_type *ret)
+{
+    for (size_t i = 0; i < sizeof(type_names) / sizeof(*type_names); i++) {
+        if (strcmp(type_names[i].name, name ? name : "") == 0) {
+            *ret = type_names[i].type;
+            return 0;
+        }
+    }
+    return -EINVAL;
+}
+
+/* What filter_describe lends a rule its name from. */
+static void copy_host(const struct control_question *question, char to[NAME_MAX_BYTES + 1])
+{
+    const char *scheme = question->host ? NULL : strstr(question->url, "://");
+    const char *host = question->host ? question->host : scheme ? scheme + 3 : question->url;
+
+    snprintf(to, NAME_MAX_BYTES + 1, "%.*s",
+             (int)(question->host ? strlen(host) : strcspn(host, "/:?#")), host);
+}
+
+static int ask(const struct filter *filter, const struct control_question *question,
+               struct verdict *ret)
+{
+    const char *source = question->source_url ? question->source_url : "";
+    struct filter_name name = {.host = question->host};
+    struct filter_request request = {
+        .url = question->url,
+        .url_size = question->url ? strlen(question->url) : 0,
+        .source_url = source,
+        .source_url_size = strlen(source),
+        .method = "GET",
+    };
+
+    if (question->host) {
+        filter_ask_name(filter, &name, ret);
+        return 0;
+    }
+    if (find_type(question->type, &request.type) < 0)
+        return -EINVAL;
+    filter_ask_request(filter, &request, ret);
+    return 0;
+}
+
+static int check(void *owner, const struct control_question *question, struct control_verdict *ret)
+{
+    const struct facts *facts = owner;
+    const struct filter *filter = engine_filter(facts->engine);
+    char host[NAME_MAX_BYTES + 1];
+    struct verdict verdict;
+    int err;
+
+    if (!filter)
+        return -ENOENT;
+    err = ask(filter, question, &verdict);
+    if (err < 0)
+        return err;
+    *ret = (struct control_verdict){.verdict = "none"};
+    if (verdict_is_block(&verdict))
+        ret->verdict = "block";
+    else if (verdict.action == VERDICT_ALLOW)
+        ret->verdict = "allow";
+    else if (verdict.action == VERDICT_REWRITE)
+        ret->verdict = "rewrite";
+    copy_host(question, host);
+    if (verdict.action != VERDICT_NONE)
+        filter_describe(filter, &verdict, host, ret->list, sizeof(ret->list), ret->rule,
+                        sizeof(ret->rule));
+    return 0;
+}
+
+struct control_source facts_source(struct facts *facts)
+{
+    return (struct control_source){
+        .owner = facts,
+        .state = tell_state,
+        .counters = tell_counters,
+        .upstreams = tell_upstreams,
+        .flows = tell_flows,
+        .refusals = tell_refusals,
+        .check = check,
+    };
+}

@@ -1,0 +1,364 @@
+#include "service/worker/worker.h"
+
+#include "base/err.h"
+#include "service/config.h"
+#include "service/control/control.h"
+#include "service/control/usage.h"
+#include "service/engine/engine.h"
+#include "service/ipc.h"
+#include "service/worker/facts.h"
+#include "service/worker/sandbox.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#define LOG_MODULE "worker"
+#include "base/log.h"
+
+/* Refusals belong to no upstream; the ledger keeps them under this name. */
+#define BLOCKED_NAME "(blocked)"
+
+/* How long a full wire may hold us up before the supervisor is taken for dead. */
+enum { SEND_WAIT_MS = 2000 };
+
+struct worker {
+    struct loop *loop;
+    int ipc_fd;
+    struct watch *ipc;
+    struct config *config;
+    struct engine *engine;
+    struct usage *usage;
+    struct control *control;
+    struct facts facts;
+    /* Handed over before the start. */
+    int listeners[IPC_FDS_MAX];
+    size_t listener_count;
+    int control_fd, state_dir;
+    int exit_status;
+};
+
+static void stop(struct worker *worker, int exit_status)
+{
+    worker->exit_status = exit_status;
+    loop_stop(worker->loop);
+}
+
+static void send_message(struct worker *worker, const struct ipc_message *message)
+{
+    struct pollfd writable = {.fd = worker->ipc_fd, .events = POLLOUT};
+    int err = ipc_send(worker->ipc_fd, message, NULL, 0);
+
+    if (err == -EAGAIN && poll(&writable, 1, SEND_WAIT_MS) == 1)
+        err = ipc_send(worker->ipc_fd, message, NULL, 0);
+    if (err < 0)
+        stop(worker, 1);
+}
+
+static void send_text(struct worker *worker, enum ipc_kind kind, int value, const char *text)
+{
+    struct ipc_message message = {.kind = kind, .value = value};
+
+    snprintf(message.text, sizeof(message.text), "%s", text);
+    send_message(worker, &message);
+}
+
+/* --- what the engine asks -------------------------------------------------------------------- */
+
+static void ask_fence(struct worker *worker, enum ipc_kind kind, const struct address *address,
+                      int protocol)
+{
+    struct ipc_message message = {.kind = kind, .value = protocol, .address = *address};
+    send_message(worker, &message);
+}
+
+static void admit(void *owner, const struct address *address, int protocol)
+{
+    ask_fence(owner, IPC_ADMIT, address, protocol);
+}
+
+static void withdraw(void *owner, const struct address *address, int protocol)
+{
+    ask_fence(owner, IPC_WITHDRAW, address, protocol);
+}
+
+static enum ipc_state ipc_state_of(enum health_state state)
+{
+    switch (state) {
+    case HEALTH_CONNECTING: return IPC_CONNECTING;
+    case HEALTH_ON: return IPC_ON;
+    case HEALTH_BLOCKED: return IPC_BLOCKED;
+    case HEALTH_FAILING: return IPC_FAILING;
+    }
+    return IPC_FAILING;
+}
+
+static void report(void *owner, enum health_state state, const char *reason, const char *upstream)
+{
+    struct ipc_message message = {.kind = IPC_REPORT, .value = (int32_t)ipc_state_of(state)};
+
+    snprintf(message.text, sizeof(message.text), "%s", reason);
+    snprintf(message.name, sizeof(message.name), "%s", upstream);
+    send_message(owner, &message);
+}
+
+/* The ledger's counters and a tally are the same four numbers, each in its own folder's words. */
+static_assert(sizeof(struct tally) == sizeof(struct usage_counters) &&
+                  offsetof(struct tally, bytes.down) == offsetof(struct usage_counters, down) &&
+                  offsetof(struct tally, requests) == offsetof(struct usage_counters, requests) &&
+                  offsetof(struct tally, blocked) == offsetof(struct usage_counters, blocked),
+              "one is counted up as the other");
+
+static struct tally *find_tally(void *owner, const char *upstream)
+{
+    struct worker *worker = owner;
+    return (struct tally *)usage_counters(worker->usage, upstream);
+}
+
+static void on_blocked(void *owner)
+{
+    find_tally(owner, BLOCKED_NAME)->blocked++;
+}
+
+/* --- orders ---------------------------------------------------------------------------------- */
+
+static int read_config(const int *fds, size_t count, struct config **ret,
+                       struct config_error *error)
+{
+    if (count == 0)
+        return config_parse("(default)", NULL, 0, ret, error);
+    return config_read(CONFIG_PATH, fds[0], ret, error);
+}
+
+static void fail(struct worker *worker, int err, const char *text)
+{
+    log_error("cannot start: %s", text);
+    send_text(worker, IPC_FAILED, err, text);
+    stop(worker, 1);
+}
+
+static void take_config(struct worker *worker, const int *fds, size_t count)
+{
+    struct config_error error = {"out of memory"};
+    struct engine_error engine_error = {"out of memory"};
+    struct config *config;
+    int err = read_config(fds, count, &config, &error);
+
+    if (err < 0) {
+        if (worker->engine)
+            send_text(worker, IPC_CONFIGURED, err, error.text);
+        else
+            fail(worker, err, error.text);
+        return;
+    }
+    log_setup(config->log_level, config->log_names);
+    if (worker->engine) {
+        err = engine_configure(worker->engine, config, &engine_error);
+        send_text(worker, IPC_CONFIGURED, err, err < 0 ? engine_error.text : "");
+    }
+    if (err < 0) {
+        config_unref(config);
+        return;
+    }
+    config_unref(worker->config);
+    worker->config = config;
+}
+
+static int open_ledger(struct worker *worker)
+{
+    struct usage_options options = {.dir_fd = worker->state_dir};
+    return usage_open(worker->loop, &options, &worker->usage);
+}
+
+static int open_engine(struct worker *worker, struct engine_error *error)
+{
+    const struct engine_host host = {admit, withdraw, report, find_tally, on_blocked, worker};
+
+    worker->engine = engine_new(worker->loop, &host);
+    if (!worker->engine)
+        return -ENOMEM;
+    return engine_configure(worker->engine, worker->config, error);
+}
+
+static int open_control(struct worker *worker)
+{
+    int listener = worker->control_fd;
+    struct control_source source = facts_source(&worker->facts);
+    struct control_options options = {getgid(), &source, worker->usage};
+
+    worker->facts = (struct facts){worker->loop, worker->engine, loop_now_ms(worker->loop)};
+    worker->control_fd = -1;
+    return control_open(worker->loop, listener, &options, &worker->control);
+}
+
+static int open_doors(struct worker *worker)
+{
+    size_t count = worker->listener_count;
+    int err = 0;
+
+    worker->listener_count = 0;
+    if (count > 0)
+        err = engine_listen(worker->engine, worker->listeners, count);
+    return err == 0 && worker->control_fd >= 0 ? open_control(worker) : err;
+}
+
+static void start(struct worker *worker)
+{
+    struct engine_error error = {""};
+    int err = 0;
+
+#ifndef ATLANTIC_NO_SANDBOX /* sanitizers look into their own process in ways that it forbids */
+    err = sandbox_enter();
+#endif
+    if (err == 0)
+        err = open_ledger(worker);
+    if (err == 0)
+        err = open_engine(worker, &error);
+    if (err == 0)
+        err = open_doors(worker);
+    if (err < 0)
+        fail(worker, err, error.text[0] ? error.text : err_text(err));
+    else
+        send_text(worker, IPC_READY, 0, "");
+}
+
+static void take_listeners(struct worker *worker, const int *fds, size_t count)
+{
+    if (worker->engine) {
+        int err = engine_listen(worker->engine, fds, count);
+        if (err < 0)
+            log_error("local endpoint does not open err=\"%s\"", err_text(err));
+        return;
+    }
+    memcpy(worker->listeners, fds, count * sizeof(*fds));
+    worker->listener_count = count;
+}
+
+static void take_tun(struct worker *worker, int fd, bool with_vnet)
+{
+    int err = engine_tun_attach(worker->engine, fd, with_vnet);
+    if (err < 0) {
+        log_error("cannot use the TUN device err=\"%s\"", err_text(err));
+        report(worker, HEALTH_BLOCKED, "the worker cannot use the TUN device", "");
+    }
+}
+
+static void carry_out(struct worker *worker, const struct ipc_message *message, int *fds,
+                      size_t *count)
+{
+    size_t given = *count;
+
+    switch ((enum ipc_kind)message->kind) {
+    case IPC_CONFIG: take_config(worker, fds, given); return; /* read; closed by the caller */
+    case IPC_LISTEN:
+        *count = 0;
+        take_listeners(worker, fds, given);
+        return;
+    case IPC_CONTROL:
+        *count = 0;
+        worker->control_fd = given ? fds[0] : -1;
+        return;
+    case IPC_STATE_DIR:
+        *count = 0;
+        worker->state_dir = given ? fds[0] : -1;
+        return;
+    case IPC_START: start(worker); return;
+    case IPC_TUN:
+        *count = 0;
+        if (given)
+            take_tun(worker, fds[0], message->flag);
+        return;
+    case IPC_TUN_OFF:
+        engine_tun_detach(worker->engine);
+        send_text(worker, IPC_TUN_RELEASED, 0, "");
+        return;
+    case IPC_ADMITTED:
+        engine_admitted(worker->engine, &message->address, (int)message->flag, message->value);
+        return;
+    case IPC_PING: send_text(worker, IPC_PONG, 0, ""); return;
+    case IPC_STOP: stop(worker, 0); return;
+    default: return; /* ipc_receive lets no other kind through */
+    }
+}
+
+static bool needs_start(enum ipc_kind kind)
+{
+    return kind == IPC_TUN || kind == IPC_TUN_OFF || kind == IPC_ADMITTED;
+}
+
+static void on_ipc(void *owner, int events, int err)
+{
+    struct worker *worker = owner;
+    struct ipc_message message;
+    int fds[IPC_FDS_MAX];
+    size_t count;
+
+    (void)events;
+    while (err == 0 && (err = ipc_receive(worker->ipc_fd, false, &message, fds, &count)) == 0) {
+        if (needs_start(message.kind) && !worker->engine)
+            err = -EPROTO;
+        else
+            carry_out(worker, &message, fds, &count);
+        for (size_t i = 0; i < count; i++)
+            close(fds[i]);
+    }
+    if (err == -EAGAIN)
+        return;
+    log_notice("the supervisor is gone, stopping err=\"%s\"", err_text(err));
+    watch_set(worker->ipc, 0);
+    stop(worker, 1);
+}
+
+/* --- life ------------------------------------------------------------------------------------ */
+
+int worker_new(struct loop *loop, int ipc_fd, struct worker **ret)
+{
+    struct worker *worker = calloc(1, sizeof(*worker));
+    int err = -ENOMEM;
+
+    if (worker) {
+        worker->loop = loop;
+        worker->ipc_fd = ipc_fd;
+        worker->control_fd = worker->state_dir = -1;
+        worker->exit_status = 1;
+        err = watch_open(loop, ipc_fd, on_ipc, worker, &worker->ipc);
+    }
+    if (err == 0)
+        err = watch_set(worker->ipc, WATCH_READ);
+    if (err < 0) {
+        if (!worker)
+            close(ipc_fd);
+        worker_free(worker);
+        return err;
+    }
+    *ret = worker;
+    return 0;
+}
+
+void worker_free(struct worker *worker)
+{
+    if (!worker)
+        return;
+    control_close(worker->control);
+    engine_free(worker->engine);
+    usage_close(worker->usage);
+    config_unref(worker->config);
+    for (size_t i = 0; i < worker->listener_count; i++)
+        close(worker->listeners[i]);
+    if (worker->control_fd >= 0)
+        close(worker->control_fd);
+    if (worker->state_dir >= 0)
+        close(worker->state_dir);
+    watch_close(worker->ipc);
+    close(worker->ipc_fd);
+    free(worker);
+}
+
+int worker_exit_status(const struct worker *worker)
+{
+    return worker->exit_status;
+}
