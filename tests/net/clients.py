@@ -1,0 +1,225 @@
+"""Applications for the network tests: each checks what it can see and says what it saw.
+
+    clients.py NAME ADDRESS PORT [...]        exit status 0 when all is as it should be
+"""
+
+import concurrent.futures
+import hashlib
+import os
+import random
+import socket
+import struct
+import sys
+import time
+
+
+def connect(address, port, seconds=20):
+    return socket.create_connection((address, int(port)), timeout=seconds)
+
+
+def upload_one(address, port, size):
+    """To servers.digest: send, and read what arrived over there."""
+    sha, left = hashlib.sha256(), size
+    with connect(address, port, 120) as sock:
+        sock.sendall(struct.pack(">Q", size))
+        while left > 0:
+            block = random.randbytes(min(left, 1 << 20))
+            sha.update(block)
+            sock.sendall(block)
+            left -= len(block)
+        answer = b""
+        while data := sock.recv(4096):
+            answer += data
+    expected = f"{size} {sha.hexdigest()}"
+    if answer.decode().strip() != expected:
+        raise SystemExit(f"upload: {answer!r} instead of {expected}")
+    return size + len(answer)
+
+
+def download_one(address, port, size, seed=7):
+    """From servers.source: every byte is known."""
+    block = bytes((seed + i) & 255 for i in range(256)) * 4096
+    with connect(address, port, 120) as sock:
+        sock.sendall(struct.pack(">QB", size, seed))
+        at = 0
+        while data := sock.recv(1 << 18):
+            offset = at % 256
+            if data != block[offset:offset + len(data)]:
+                raise SystemExit(f"download: wrong bytes near {at}")
+            at += len(data)
+    if at != size:
+        raise SystemExit(f"download: {at} bytes instead of {size}")
+    return size
+
+
+def upload(address, port, size):
+    upload_one(address, port, int(size))
+
+
+def download(address, port, size):
+    download_one(address, port, int(size))
+
+
+def transfers(address, up_port, down_port, size, count, parallel):
+    """`count` transfers, half of them up, `parallel` at a time."""
+    def one(i):
+        if i % 2:
+            upload_one(address, up_port, int(size))
+        else:
+            download_one(address, down_port, int(size), i & 255)
+    with concurrent.futures.ThreadPoolExecutor(int(parallel)) as pool:
+        list(pool.map(one, range(int(count))))
+
+
+def speaks_first(address, port, most_ms):
+    """The server's banner must not wait for anything."""
+    began = time.monotonic()
+    with connect(address, port) as sock:
+        banner = sock.recv(100)
+        took = (time.monotonic() - began) * 1000
+        if not banner.startswith(b"220 "):
+            raise SystemExit(f"banner: {banner!r}")
+        if took > float(most_ms):
+            raise SystemExit(f"banner took {took:.0f} ms")
+        sock.sendall(b"EHLO me\r\n")
+        if sock.recv(100) != b"250 EHLO me\r\n":
+            raise SystemExit("no echo")
+
+
+def half_close_up(address, port, size):
+    """Ends its direction, then gets the answer (servers.digest with no size told)."""
+    data = random.randbytes(int(size))
+    with connect(address, port) as sock:
+        sock.sendall(struct.pack(">Q", 0) + data)
+        sock.shutdown(socket.SHUT_WR)
+        answer = b""
+        while piece := sock.recv(4096):
+            answer += piece
+    if answer.decode().strip() != f"{len(data)} {hashlib.sha256(data).hexdigest()}":
+        raise SystemExit(f"{answer!r}")
+
+
+def half_close_down(address, port, size):
+    """servers.source ends its direction first; ours still works until we end it."""
+    with connect(address, port) as sock:
+        sock.sendall(struct.pack(">QB", int(size), 1))
+        total = 0
+        while data := sock.recv(65536):
+            total += len(data)
+        if total != int(size):
+            raise SystemExit(f"{total} bytes")
+        sock.sendall(b"still here")
+
+
+def expect_reset(address, port):
+    """servers.resetter: its reset must arrive as one."""
+    with connect(address, port) as sock:
+        sock.sendall(b"x")
+        try:
+            data = sock.recv(100)
+        except ConnectionResetError:
+            return
+        raise SystemExit(f"got {data!r} instead of a reset")
+
+
+def send_reset(address, port):
+    """Resets a connection to servers.silent."""
+    with connect(address, port) as sock:
+        sock.sendall(b"x")
+        time.sleep(0.3)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def slow_reader(address, port, size):
+    """Reads little by little: everything arrives, whatever is between."""
+    block = bytes((9 + i) & 255 for i in range(256)) * 1024
+    with connect(address, port, 60) as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 8192)
+        sock.sendall(struct.pack(">QB", int(size), 9))
+        at = 0
+        while data := sock.recv(16384):
+            offset = at % 256
+            if data != block[offset:offset + len(data)]:
+                raise SystemExit(f"wrong bytes near {at}")
+            at += len(data)
+            if at < 200000:
+                time.sleep(0.01)
+    if at != int(size):
+        raise SystemExit(f"{at} bytes instead of {size}")
+
+
+def refused_fast(address, port, most_ms):
+    """Nothing listens there: an error at once, not a hang."""
+    began = time.monotonic()
+    try:
+        with connect(address, port) as sock:
+            if sock.recv(1) == b"":
+                pass
+    except OSError:
+        pass
+    took = (time.monotonic() - began) * 1000
+    if took > float(most_ms):
+        raise SystemExit(f"took {took:.0f} ms")
+
+
+def udp(address, port, size, count=1):
+    """Echo of `count` datagrams of one socket, each whole and from the right address."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        for i in range(int(count)):
+            data = random.randbytes(int(size))
+            sock.sendto(data, (address, int(port)))
+            answer, peer = sock.recvfrom(70000)
+            if answer != data:
+                raise SystemExit(f"datagram {i}: {len(answer)} other bytes")
+            if peer[:2] != (address, int(port)):
+                raise SystemExit(f"datagram {i} came from {peer}")
+
+
+def udp_refused(address, port, most_ms):
+    """Port unreachable, at once."""
+    family = socket.AF_INET6 if ":" in address else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(5)
+        sock.connect((address, int(port)))
+        began = time.monotonic()
+        sock.send(b"anybody?")
+        try:
+            sock.recv(100)
+        except ConnectionRefusedError:
+            took = (time.monotonic() - began) * 1000
+            if took > float(most_ms):
+                raise SystemExit(f"took {took:.0f} ms") from None
+            return
+        except TimeoutError:
+            raise SystemExit("no answer at all") from None
+        raise SystemExit("an answer instead of a refusal")
+
+
+def socks_udp(door, door_port, address, port):
+    """A SOCKS5 client of its own: UDP ASSOCIATE, then an echo through it (RFC 1928 sec. 7)."""
+    with connect(door, door_port) as control:
+        control.sendall(b"\x05\x01\x00")
+        if control.recv(2) != b"\x05\x00":
+            raise SystemExit("no login was asked for, but not accepted")
+        control.sendall(b"\x05\x03\x00\x01" + bytes(6))
+        head = control.recv(4)
+        if head[1] != 0:
+            raise SystemExit(f"UDP ASSOCIATE: reply {head[1]}")
+        family = socket.AF_INET6 if head[3] == 4 else socket.AF_INET
+        bound = control.recv(18 if head[3] == 4 else 6)
+        relay = (socket.inet_ntop(family, bound[:-2]), int.from_bytes(bound[-2:], "big"))
+        with socket.socket(family, socket.SOCK_DGRAM) as sock:
+            sock.settimeout(5)
+            envelope = b"\0\0\0\x01" + socket.inet_aton(address) + struct.pack(">H", int(port))
+            for size in (10, 1400, 9000):
+                data = random.randbytes(size)
+                sock.sendto(envelope + data, relay)
+                answer, _ = sock.recvfrom(70000)
+                if answer != envelope + data:
+                    raise SystemExit(f"{size} bytes: another answer")
+
+
+if __name__ == "__main__":
+    sys.exit(globals()[sys.argv[1]](*sys.argv[2:]) or os.EX_OK)

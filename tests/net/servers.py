@@ -1,0 +1,116 @@
+"""Small servers and clients for the network tests; see the functions.
+
+    servers.py NAME ADDRESS PORT [...]
+"""
+
+import hashlib
+import os
+import socket
+import struct
+import sys
+import threading
+
+
+def family_of(address):
+    return socket.AF_INET6 if ":" in address else socket.AF_INET
+
+
+def tcp_server(address, port, handle):
+    server = socket.socket(family_of(address))
+    server.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    server.bind((address, int(port)))
+    server.listen(1024)
+    while True:
+        client, _ = server.accept()
+        threading.Thread(target=guarded, args=(handle, client), daemon=True).start()
+
+
+def guarded(handle, client):
+    try:
+        with client:
+            handle(client)
+    except OSError:
+        pass
+
+
+def udp_echo(address, port):
+    """Sends every datagram back."""
+    server = socket.socket(family_of(address), socket.SOCK_DGRAM)
+    server.bind((address, int(port)))
+    while True:
+        data, peer = server.recvfrom(65536)
+        server.sendto(data, peer)
+
+
+def banner(address, port):
+    """Speaks first, as SMTP does, then echoes lines."""
+    def handle(client):
+        client.sendall(b"220 mail.example ESMTP\r\n")
+        while data := client.recv(4096):
+            client.sendall(b"250 " + data)
+    tcp_server(address, port, handle)
+
+
+def digest(address, port):
+    """Reads an 8 byte length and that much (0: to the end of the stream), then answers with the
+    size and SHA-256 of what came."""
+    def handle(client):
+        total, sha = 0, hashlib.sha256()
+        size = struct.unpack(">Q", read_exactly(client, 8))[0]
+        while (not size or total < size) and (data := client.recv(1 << 18)):
+            total += len(data)
+            sha.update(data)
+        client.sendall(f"{total} {sha.hexdigest()}\n".encode())
+    tcp_server(address, port, handle)
+
+
+def source(address, port):
+    """Reads an 8 byte length and a seed byte, sends that many bytes, then reads to the end."""
+    def handle(client):
+        size, seed = struct.unpack(">QB", read_exactly(client, 9))
+        block = bytes((seed + i) & 255 for i in range(256)) * 256
+        while size > 0:
+            piece = block[:min(size, len(block))]
+            client.sendall(piece)
+            size -= len(piece)
+        client.shutdown(socket.SHUT_WR)
+        while client.recv(65536):
+            pass
+    tcp_server(address, port, handle)
+
+
+def resetter(address, port):
+    """Reads one byte, then resets."""
+    def handle(client):
+        client.recv(1)
+        client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    tcp_server(address, port, handle)
+
+
+def silent(address, port):
+    """Accepts and never says a word; prints what ended each connection."""
+    def handle(client):
+        client.settimeout(120)
+        try:
+            while client.recv(65536):
+                pass
+            print("ended", flush=True)
+        except ConnectionResetError:
+            print("reset", flush=True)
+    tcp_server(address, port, handle)
+
+
+def read_exactly(sock, size):
+    data = b""
+    while len(data) < size:
+        piece = sock.recv(size - len(data))
+        if not piece:
+            raise OSError("ended early")
+        data += piece
+    return data
+
+
+if __name__ == "__main__":
+    # Daemonic threads end with the process; nothing is left to clean up.
+    name = sys.argv[1]
+    sys.exit(globals()[name](*sys.argv[2:]) or os.EX_OK)

@@ -1,0 +1,106 @@
+"""DNS: whatever server is asked, Atlantic answers; nothing leaves in the clear."""
+
+import sys
+
+from configs import DIRECT, config, socks5
+from lab import DNS4, NET4, NET6, WEB4, WEB6, check, main
+
+
+def dig(lab, *words):
+    done = lab.app(["dig", "+time=3", "+tries=1", *words], seconds=20)
+    return done.stdout
+
+
+def short(lab, *words):
+    return dig(lab, "+short", *words).split()
+
+
+def answers(lab):
+    for server in (NET4, NET6, DNS4, "192.0.2.77", "8.8.8.8"):
+        for transport in ("+notcp", "+tcp"):
+            got = short(lab, f"@{server}", transport, "web.example", "A")
+            check(got == [WEB4], f"@{server} {transport} web.example: {got}")
+            got = short(lab, f"@{server}", transport, "web.example", "AAAA")
+            check(got == [WEB6], f"@{server} {transport} web.example AAAA: {got}")
+            got = short(lab, f"@{server}", transport, "ads.example", "A")
+            check(got == ["0.0.0.0"], f"@{server} {transport} ads.example: {got}")
+            got = short(lab, f"@{server}", transport, "ads.example", "AAAA")
+            check(got == ["::"], f"@{server} {transport} ads.example AAAA: {got}")
+    check("NXDOMAIN" in dig(lab, "@192.0.2.1", "nothing.example"), "a name that is not there")
+    check(short(lab, "@192.0.2.1", "alias.example") == ["web.example.", WEB4], "an alias")
+    got = short(lab, "@192.0.2.1", "cloaked.example")
+    check(got == ["0.0.0.0"], f"an alias to a blocked name: {got}")
+    out = dig(lab, "@192.0.2.1", "ads.example")
+    check("EDE: 15" in out, f"no extended error in: {out}")
+
+
+def no_clear_dns(lab, captured):
+    clear = [p for p in captured.packets() if p[1] in (6, 17) and p[5] in (53, 5353, 5355)]
+    check(not clear, f"DNS in the clear: {clear[:3]}")
+
+
+def cached(lab, log):
+    before = open(log).read().count("other.example. A IN")
+    for _ in range(5):
+        check(short(lab, "@192.0.2.1", "other.example") == [WEB4], "other.example")
+    after = open(log).read().count("other.example. A IN")
+    check(after - before == 1, f"asked upstream {after - before} times")
+
+
+def over_tls_direct(lab):
+    """Every question to port 53, UDP or TCP, is answered by us; upstream goes TLS (direct)"""
+    lab.web()
+    unbound = lab.dns()
+    lab.atlantic(config(lab, [DIRECT])).on()
+    with lab.capture() as captured:
+        answers(lab)
+        cached(lab, unbound.log_path)
+        done = lab.app(["curl", "-sS", "--max-time", "10", "http://web.example/hello"])
+        check(done.stdout == "hello from web.example\n", f"curl: {done.stdout}{done.stderr}")
+    no_clear_dns(lab, captured)
+
+
+def over_tcp_socks(lab):
+    """DNS over TCP inside the upstream (SOCKS5)"""
+    lab.web()
+    unbound = lab.dns()
+    lab.microsocks()
+    dns = f"  servers: ['tcp://{DNS4}']\n"
+    lab.atlantic(config(lab, [socks5()], dns=dns)).on()
+    with lab.capture() as captured:
+        answers(lab)
+        cached(lab, unbound.log_path)
+    no_clear_dns(lab, captured)
+
+
+def blocking_modes(lab):
+    """Blocked names are answered by the configured mode, with its TTL"""
+    lab.dns()
+    base = f"  servers: ['tls://{DNS4}#dns.example']\n  ca_file: {lab.dir}/ca.pem\n"
+    atlantic = lab.atlantic(config(lab, [DIRECT], dns=base + "  blocking: nxdomain\n"))
+    atlantic.on()
+    check("NXDOMAIN" in dig(lab, "@192.0.2.1", "ads.example"), "nxdomain")
+    for mode, word in (("blocking: refused", "REFUSED"),
+                       ("blocking: custom\n  blocking_address4: 192.0.2.99\n"
+                        "  blocking_ttl: 77s", "\t77\t|192.0.2.99")):
+        with open(atlantic.config, "w") as file:
+            file.write(config(lab, [DIRECT], dns=base + f"  {mode}\n"))
+        done = atlantic.cli("reload")
+        check(done.returncode == 0, f"reload: {done.stderr}{done.stdout}")
+        out = dig(lab, "@192.0.2.1", "ads.example")
+        for part in word.split("|"):
+            check(part in out, f"{mode}: {out}")
+
+
+def failing_resolver(lab):
+    """A resolver that is away is passed over; without any the answer is SERVFAIL, not silence"""
+    lab.dns()
+    dns = (f"  servers: ['tls://203.0.113.99#dns.example', 'tls://{DNS4}#dns.example']\n"
+           f"  ca_file: {lab.dir}/ca.pem\n")
+    lab.atlantic(config(lab, [DIRECT], dns=dns)).on()
+    got = short(lab, "@192.0.2.1", "+time=8", "web.example")
+    check(got == [WEB4], f"second resolver: {got}")
+
+
+if __name__ == "__main__":
+    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver]))

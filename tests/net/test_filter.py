@@ -1,0 +1,92 @@
+"""The filter on every way out: DNS, TLS server name, HTTP Host; answers that say so."""
+
+import sys
+
+from configs import DIRECT, config, http, socks5
+from lab import WEB4, WEB6, check, main
+
+
+def curl(lab, *words):
+    done = lab.app(["curl", "-sS", "--max-time", "10", "--cacert", f"{lab.dir}/ca.pem", *words])
+    return done.returncode, done.stdout + done.stderr
+
+
+def start(lab, upstream, more=""):
+    lab.web()
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [upstream], more))
+    atlantic.on()
+    return atlantic
+
+
+def judge(lab, atlantic):
+    for web in (WEB4, f"[{WEB6}]"):
+        # The application brings the address itself: the name is in what it says.
+        code, out = curl(lab, "--connect-to", f"::{web}:", "http://ads.example/hello",
+                         "-w", "%{http_code}")
+        check(code == 0 and out.endswith("403") and "ads.example" in out and "test list" in out,
+              f"HTTP to a blocked host by {web}: {code} {out}")
+        code, out = curl(lab, "--connect-to", f"::{web}:", "https://www.ads.example/hello")
+        check(code != 0 and "hello" not in out, f"TLS to a blocked name by {web}: {code} {out}")
+        check(code == 35 or code == 56, f"TLS to a blocked name is not reset: {code} {out}")
+        for url in ("http://web.example/hello", "https://web.example/hello",
+                    "http://good.ads.example/hello", "https://good.ads.example/hello"):
+            code, out = curl(lab, "--connect-to", f"::{web}:", url)
+            check(code == 0 and out.startswith("hello from "), f"{url} by {web}: {code} {out}")
+    code, out = curl(lab, "http://ads.example/hello")
+    check(code != 0, f"a blocked name by DNS: {code} {out}")
+    # One connection, several requests: each is judged.
+    code, out = curl(lab, "--resolve", f"web.example:80:{WEB4}", "--resolve",
+                     f"tracker.test:80:{WEB4}", "http://web.example/hello",
+                     "http://web.example/hello", "-H", "Host: tracker.test")
+    check(code == 0 and "test list" in out, f"requests on a kept connection: {out}")
+    status = atlantic.status()
+    check(status["counters"]["filter"]["blocked"] >= 5, f"counters: {status['counters']}")
+    done = atlantic.cli("filter", "check", "www.ads.example", "--json")
+    check("test list" in done.stdout, f"filter check: {done.stdout}{done.stderr}")
+
+
+def direct(lab):
+    """A blocked name is blocked in DNS, TLS and HTTP, also when the address comes from elsewhere"""
+    judge(lab, start(lab, DIRECT))
+
+
+def through_upstreams(lab):
+    """The same through SOCKS5 and HTTP upstreams"""
+    lab.microsocks()
+    lab.tinyproxy()
+    atlantic = start(lab, socks5())
+    judge(lab, atlantic)
+
+
+def off_by_setting(lab):
+    """With the filter off everything passes"""
+    lab.web()
+    lab.dns()
+    lab.atlantic(config(lab, [DIRECT], filtered=False) + "filter: {enabled: false}\n").on()
+    code, out = curl(lab, "http://ads.example/hello")
+    check(code == 0 and out == "hello from ads.example\n", f"{code} {out}")
+
+
+def hosts_file(lab):
+    """A hosts file blocks exactly its names, and reload takes a changed list"""
+    lab.web()
+    lab.dns()
+    lab.write("hosts.txt", "127.0.0.1 localhost\n0.0.0.0 ads.example\n")
+    more = f"filter: {{builtin: false, lists: [{{name: hosts list, file: {lab.dir}/hosts.txt}}]}}\n"
+    atlantic = lab.atlantic(config(lab, [DIRECT], more, filtered=False))
+    atlantic.on()
+
+    def answer(name):
+        return lab.app(["dig", "+short", "@192.0.2.1", name]).stdout.strip()
+    check(answer("ads.example") == "0.0.0.0", "the name itself")
+    check(answer("www.ads.example") == WEB4, "hosts files speak of exact names")
+    lab.write("hosts.txt", "0.0.0.0 www.ads.example\n")
+    done = atlantic.cli("reload")
+    check(done.returncode == 0, f"reload: {done.stderr}")
+    check(answer("www.ads.example") == "0.0.0.0", "after the reload")
+    check(answer("ads.example") == WEB4, "removals take effect")
+
+
+if __name__ == "__main__":
+    sys.exit(main("filter", [direct, through_upstreams, off_by_setting, hosts_file]))

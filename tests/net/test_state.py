@@ -1,0 +1,113 @@
+"""On and off: what the host looks like, what the words mean, what errors say."""
+
+import os
+import sys
+
+from configs import DIRECT, config, socks5
+from lab import BUILD, WEB4, check, main, wait_for
+
+
+def host_state(lab):
+    """Everything that Atlantic could have touched."""
+    sysctl = lab.app("sysctl -a 2>/dev/null | grep -E '^net\\.(ipv4|ipv6)\\.(conf|fwmark|tcp_fwmark)'"
+                     " | grep -v stable_secret | sort")
+    return {
+        "rules": lab.app("ip rule; ip -6 rule").stdout,
+        "routes": lab.app("ip route show table all; ip -6 route show table all "
+                          "| sed 's/ expires [^ ]*//'").stdout,
+        "links": lab.app("ip -br link; ip -br addr").stdout,
+        "nft": lab.app(["nft", "-s", "list", "ruleset"]).stdout,
+        "sysctl": sysctl.stdout,
+    }
+
+
+def differences(before, after):
+    out = []
+    for what, text in before.items():
+        old, new = set(text.splitlines()), set(after[what].splitlines())
+        out += [f"{what}: -{line}" for line in old - new] + [f"{what}: +{line}" for line in new - old]
+    return out
+
+
+def on_and_off(lab):
+    """`on` arms, `off` leaves the host exactly as it was, foreign firewall rules untouched"""
+    lab.web()
+    lab.dns()
+    lab.app("nft add table inet mine; nft add chain inet mine c '{ type filter hook input priority 0; }';"
+            "nft add rule inet mine c counter")
+    before = host_state(lab)
+    atlantic = lab.atlantic(config(lab, [DIRECT]))
+    check(not differences(before, host_state(lab)), "the service alone changes nothing")
+    for _ in range(2):
+        status = atlantic.on()
+        check(status["fence"] == "armed" and status["worker_pid"] > 0, f"status: {status}")
+        during = host_state(lab)
+        for what in ("rules", "routes", "links", "nft"):
+            check(during[what] != before[what], f"{what} are the same while on")
+        check("table inet mine" in during["nft"], "a foreign table is gone")
+        done = lab.app(["curl", "-sS", "--max-time", "10", f"http://{WEB4}/hello"])
+        check(done.stdout.startswith("hello"), f"curl: {done.stderr}")
+        atlantic.off()
+        left = differences(before, host_state(lab))
+        check(not left, f"left behind: {left}")
+    atlantic.on()
+    atlantic.process.send_signal(2)
+    wait_for("the service to end", lambda: atlantic.process.poll() is not None)
+    left = differences(before, host_state(lab))
+    check(not left, f"left behind after Ctrl-C: {left}")
+
+
+def words(lab):
+    """off, connecting, on, blocked, failing: status says which, why, and what to do"""
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [socks5()]))
+    status = atlantic.status()
+    check(status["state"] == "off", f"{status}")
+    status = atlantic.on(state="failing")
+    check("refused" in status["reason"] and "socks" in status["reason"], f"reason: {status}")
+    human = atlantic.cli("status").stdout
+    check("failing" in human.lower() and "socks" in human, f"for people: {human}")
+    lab.microsocks()
+    status = atlantic.wait_state("on")
+    check(status["upstream"] == "socks", f"{status}")
+    for key in ("reason", "worker_pid", "uptime_s", "counters", "upstreams"):
+        check(key in status, f"no {key} in {sorted(status)}")
+
+
+def wrong_password(lab):
+    """An upstream that refuses the password is blocked: a person must act"""
+    lab.dns()
+    lab.microsocks(user="user", password="secret")
+    atlantic = lab.atlantic(config(lab, [socks5(user="user", password="wrong")]))
+    status = atlantic.on(state="blocked")
+    check("password" in status["reason"], f"reason: {status}")
+
+
+def daemon(lab, *words, ns_command=()):
+    return lab.run(lab.host, [*ns_command, f"{BUILD}/bin/atlanticd", "--run-dir", f"{lab.dir}/r2",
+                              "--state-dir", f"{lab.dir}/s2", "--worker", f"{BUILD}/bin/atlantic-worker", *words], seconds=20)
+
+
+def one_clear_line(lab):
+    """What is missing at the start is said in one clear line, with an exit status of its own"""
+    for path in ("r2", "s2"):
+        os.makedirs(f"{lab.dir}/{path}")
+    good = config(lab, [DIRECT])
+    cases = {
+        "unknown user": (good + "worker: {user: nobody-here}\n", "nobody-here", ()),
+        "unreadable list": (good.replace("blocked.txt", "no-such-list.txt"), "no-such-list.txt", ()),
+        "port in use": (good + "local: {listen: ['127.0.0.1:7999']}\n", "127.0.0.1:7999", ()),
+        "no privileges": (good, "root", ("setpriv", "--reuid", "nobody", "--clear-groups")),
+    }
+    lab.script("servers.py", "udp_echo", "127.0.0.1", 7998, ns=lab.host)
+    lab.script("servers.py", "banner", "127.0.0.1", 7999, ns=lab.host, port=7999)
+    for name, (text, word, command) in cases.items():
+        path = lab.write("case.yaml", text)
+        os.chmod(path, 0o644)
+        done = daemon(lab, "--config", path, ns_command=command)
+        check(done.returncode not in (0, -6, -11), f"{name}: status {done.returncode}")
+        check(word in done.stderr, f"{name}: {done.stderr!r}")
+
+
+if __name__ == "__main__":
+    sys.exit(main("state", [on_and_off, words, wrong_password, one_clear_line]))

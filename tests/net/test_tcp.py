@@ -1,0 +1,82 @@
+"""TCP through Atlantic: every kind of upstream, both address families, to the last byte."""
+
+import os
+import sys
+
+from configs import DIRECT, config, http, socks5
+from lab import WEB4, WEB6, check, main, wait_for
+
+CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.py")
+MB = 1 << 20
+
+
+def app(lab, *words, seconds=120):
+    done = lab.app([sys.executable, CLIENTS, *map(str, words)], seconds=seconds)
+    check(done.returncode == 0, f"{' '.join(map(str, words))}: {done.stdout}{done.stderr}")
+
+
+def servers(lab):
+    lab.dns()
+    for address in (WEB4, WEB6):
+        lab.script("servers.py", "digest", address, 7001, port=7001)
+        lab.script("servers.py", "source", address, 7002, port=7002)
+        lab.script("servers.py", "banner", address, 25, port=25)
+        lab.script("servers.py", "resetter", address, 7004, port=7004)
+
+
+def everything(lab, upstream, families=(WEB4, WEB6)):
+    servers(lab)
+    silent = lab.script("servers.py", "silent", WEB4, 7005, port=7005)
+    lab.atlantic(config(lab, [upstream])).on()
+    for address in families:
+        app(lab, "upload", address, 7001, 100 * MB)
+        app(lab, "download", address, 7002, 100 * MB)
+        app(lab, "speaks_first", address, 25, 250)
+        app(lab, "slow_reader", address, 7002, 4 * MB)
+        app(lab, "refused_fast", address, 9, 2000)
+    app(lab, "transfers", WEB4, 7001, 7002, MB // 2, 200, 200)
+    app(lab, "send_reset", WEB4, 7005)
+    return silent
+
+
+def ended(silent):
+    """How servers.silent saw its connection end."""
+    def word():
+        with open(silent.log_path, encoding="utf-8") as log:
+            return log.read().strip()
+    return wait_for("the server to see an end", word)
+
+
+def direct(lab):
+    """TCP goes straight to the target where the upstream is direct"""
+    silent = everything(lab, DIRECT)
+    # Only here half-closed streams and resets are ours alone; many proxies make plain ends of both.
+    for address in (WEB4, WEB6):
+        app(lab, "half_close_up", address, 7001, 100000)
+        app(lab, "half_close_down", address, 7002, 100000)
+        app(lab, "expect_reset", address, 7004)
+    check(ended(silent) == "reset", "an application's reset does not reach the server")
+
+
+def through_socks5(lab):
+    """TCP goes through SOCKS5 with user name and password (microsocks)"""
+    lab.microsocks(user="user", password="secret")
+    everything(lab, socks5(user="user", password="secret"))
+
+
+def through_dante(lab):
+    """TCP goes through SOCKS5 (dante, which has no IPv6 here)"""
+    lab.dante()
+    everything(lab, socks5(1081), families=(WEB4,))
+    app(lab, "half_close_up", WEB4, 7001, 100000)
+    app(lab, "half_close_down", WEB4, 7002, 100000)
+
+
+def through_http(lab):
+    """TCP goes through HTTP CONNECT with Basic authentication (tinyproxy)"""
+    lab.tinyproxy(user="user", password="secret")
+    everything(lab, http(user="user", password="secret"))
+
+
+if __name__ == "__main__":
+    sys.exit(main("tcp", [direct, through_socks5, through_dante, through_http]))
