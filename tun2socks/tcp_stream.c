@@ -6,6 +6,7 @@
 #include "base/err.h"
 #include "tun2socks/held.h"
 #include "tun2socks/packet.h"
+#include "tun2socks/pcb.h"
 #include "tun2socks/tcp_stack.h"
 #include "tun2socks/unread.h"
 
@@ -66,20 +67,10 @@ static void enter(struct tcp_stream *tcp)
     tcp_active_pcbs = tcp->pcb;
 }
 
-static bool needs_timer(const struct tcp_pcb *pcb)
-{
-    if (pcb->unacked || pcb->unsent || pcb->ooseq ||
-        (pcb->flags & (TF_ACK_DELAY | TF_ACK_NOW | TF_CLOSEPEND)))
-        return true;
-    if (pcb->state == FIN_WAIT_2)
-        return (pcb->flags & TF_RXCLOSED) != 0;
-    return pcb->state != ESTABLISHED && pcb->state != CLOSE_WAIT;
-}
-
 static void update_hot(struct tcp_stream *tcp)
 {
     bool is_hot = !list_is_empty(&tcp->hot);
-    if (needs_timer(tcp->pcb) == is_hot)
+    if (pcb_needs_timer(tcp->pcb) == is_hot)
         return;
     if (is_hot) {
         list_remove(&tcp->hot);
@@ -89,21 +80,12 @@ static void update_hot(struct tcp_stream *tcp)
     }
 }
 
-/* Will everything that is queued be sent at the next chance? lwIP puts a FIN into the last queued
- * segment, and when it later has to cut that segment to fit the window, it leaves the FIN in the
- * first piece too: the client would take the end for real before the rest has come. */
-static bool leaves_whole(const struct tcp_pcb *pcb)
-{
-    u32_t queued = pcb->snd_lbb - pcb->lastack;
-    return !pcb->unsent || (queued <= pcb->snd_wnd && queued <= pcb->cwnd);
-}
-
 /* The FIN has to wait for the handshake: lwIP opens its congestion window only on the way from
  * SYN_RCVD to ESTABLISHED. */
 static void send_fin(struct tcp_stream *tcp)
 {
     if (!tcp->is_finished || tcp->is_fin_sent || tcp->pcb->state < ESTABLISHED ||
-        !leaves_whole(tcp->pcb))
+        !pcb_leaves_whole(tcp->pcb))
         return;
     tcp->is_fin_sent = true;
     tcp_active_pcbs = tcp->pcb;
@@ -171,16 +153,11 @@ static err_t on_recv(void *arg, struct tcp_pcb *pcb, struct pbuf *pbuf, err_t er
     return ERR_OK;
 }
 
-static bool has_room(const struct tcp_pcb *pcb)
-{
-    return pcb->snd_buf >= TCP_SND_BUF / 2 && pcb->snd_queuelen < TCP_SND_QUEUELEN / 2;
-}
-
 static err_t on_sent(void *arg, struct tcp_pcb *pcb, u16_t size)
 {
     struct tcp_stream *tcp = arg;
     held_release(&tcp->held, size);
-    if (tcp->wants_room && has_room(pcb)) {
+    if (tcp->wants_room && pcb_has_room(pcb)) {
         tcp->wants_room = false;
         stream_signal(&tcp->stream);
     }
