@@ -1,7 +1,6 @@
 #include "service/worker/facts.h"
 
 #include "base/err.h"
-#include "proxy/pool.h"
 
 #include <errno.h>
 #include <stdio.h>

@@ -1,7 +1,6 @@
 #include "service/worker/sandbox.h"
 
 #include <errno.h>
-#include <linux/netlink.h>
 #include <seccomp.h>
 #include <stddef.h>
 #include <sys/prctl.h>

@@ -56,7 +56,7 @@ static void test_embedded_default(void **state)
     assert_false(config->admits_lan);
     assert_string_equal(config->tun.name, "atlantic-tun0");
     assert_int_equal(config->tun.mtu, 1500);
-    assert_int_equal(config->timeouts.connect, 10000);
+    assert_int_equal(config->timeouts.connect, 3000);
     assert_int_equal(config->timeouts.tcp_idle, 7200000);
     assert_int_equal(config->limits.buffer_bytes, 512 * 1024);
     assert_int_equal(config->log_level, LOG_NOTICE);
