@@ -295,6 +295,7 @@ static ssize_t tcp_stream_write(struct stream *stream, const struct span *spans,
     if (tcp->is_finished || !tcp->pcb)
         return -EPIPE;
     enter(tcp);
+    tcp->wants_room = false;
     for (int i = 0; i < count && !tcp->wants_room; i++) {
         size_t part = write_span(tcp, &spans[i], i + 1 == count);
         taken += part;
