@@ -1,1 +1,11 @@
 # unit tests of tun2socks/
+atlantic_unit_test(checksum LINKS tun2socks base)
+atlantic_unit_test(packet LINKS fake_tun tun2socks base)
+atlantic_unit_test(fragments LINKS fake_tun tun2socks base)
+atlantic_unit_test(held LINKS tun2socks base)
+atlantic_unit_test(tun_gate LINKS fake_tun tun2socks base)
+atlantic_unit_test(tun_icmp LINKS fake_tun tun2socks base)
+atlantic_unit_test(tun_loss LINKS fake_tun tun2socks base)
+atlantic_unit_test(tun_stream LINKS stream_contract fake_tun tun2socks base)
+atlantic_unit_test(tun_tcp LINKS fake_tun tun2socks base)
+atlantic_unit_test(tun_udp LINKS fake_tun tun2socks base)

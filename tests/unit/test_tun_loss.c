@@ -1,0 +1,252 @@
+/* The path between the application and us loses, repeats, reorders and cuts. */
+#include "tests/fake/tun_rig.h"
+
+#include "base/err.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+enum { PIECE = 1000, PIECES = 40 };
+
+static struct seen seen;
+static uint8_t payload[200000];
+
+struct fixture {
+    struct tun_rig rig;
+    struct rig_client client;
+    struct stream *stream;
+};
+
+static int set_up(void **state)
+{
+    struct fixture *f = calloc(1, sizeof(*f));
+    struct netstack_options options = rig_options();
+    for (size_t i = 0; i < sizeof(payload); i++)
+        payload[i] = (uint8_t)(i * 31 + i / 251);
+    rig_open(&f->rig, &options, false);
+    client_init(&f->client, &f->rig, "10.0.0.1:4000", "192.0.2.7:80");
+    f->stream = client_connect(&f->client);
+    *state = f;
+    return 0;
+}
+
+static int tear_down(void **state)
+{
+    struct fixture *f = *state;
+    stream_abort(f->stream);
+    rig_close(&f->rig);
+    free(f);
+    return 0;
+}
+
+static void expect_unread(struct fixture *f, size_t size)
+{
+    static uint8_t got[sizeof(payload)];
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), size);
+    assert_memory_equal(got, payload, size);
+}
+
+static void put_piece(struct fixture *f, size_t from, size_t size)
+{
+    client_send_at(&f->client, f->client.seq + (uint32_t)from, ACK, payload + from, size);
+}
+
+static void pieces_in_reverse(void **state)
+{
+    struct fixture *f = *state;
+    for (int i = PIECES - 1; i >= 0; i--)
+        put_piece(f, (size_t)i * PIECE, PIECE);
+    expect_unread(f, PIECES * PIECE);
+}
+
+static void pieces_repeated_and_shuffled(void **state)
+{
+    struct fixture *f = *state;
+    unsigned seed = 12345;
+    for (int i = 0; i < 4 * PIECES; i++) {
+        seed = seed * 1103515245 + 12345;
+        put_piece(f, (size_t)(seed >> 16) % PIECES * PIECE, PIECE);
+    }
+    for (int i = 0; i < PIECES; i++)
+        put_piece(f, (size_t)i * PIECE, PIECE);
+    expect_unread(f, PIECES * PIECE);
+}
+
+static void pieces_that_overlap(void **state)
+{
+    struct fixture *f = *state;
+    unsigned seed = 54321;
+    for (int i = 0; i < 300; i++) {
+        seed = seed * 1103515245 + 12345;
+        size_t from = (seed >> 16) % (PIECES * PIECE - 1);
+        seed = seed * 1103515245 + 12345;
+        size_t size = (seed >> 16) % 3000 + 1;
+        if (from + size > PIECES * PIECE)
+            size = PIECES * PIECE - from;
+        put_piece(f, from, size);
+    }
+    for (size_t at = 0; at < PIECES * PIECE; at += PIECE / 2)
+        put_piece(f, at, PIECE / 2);
+    expect_unread(f, PIECES * PIECE);
+}
+
+static void an_end_that_overtakes_the_bytes(void **state)
+{
+    struct fixture *f = *state;
+    struct span span;
+    client_send_at(&f->client, f->client.seq + 2 * PIECE, FIN | ACK, payload + 2 * PIECE, PIECE);
+    put_piece(f, PIECE, PIECE);
+    assert_int_equal(stream_peek(f->stream, &span, 1), 0);
+    put_piece(f, 0, PIECE);
+    expect_unread(f, 3 * PIECE);
+    stream_consume(f->stream, 3 * PIECE);
+    assert_int_equal(stream_peek(f->stream, &span, 1), ERR_EOF);
+}
+
+static void old_segments_are_acknowledged_again(void **state)
+{
+    struct fixture *f = *state;
+    client_send(&f->client, ACK, payload, PIECE);
+    rig_pass_ms(&f->rig, 500);
+    rig_drain(&f->rig);
+    client_send_at(&f->client, f->client.seq - PIECE, ACK, payload, PIECE);
+    client_expect(&f->client, ACK, &seen);
+    assert_int_equal(seen.ack, f->client.seq);
+    expect_unread(f, PIECE);
+}
+
+/* Takes what comes in order and drops by `lose`; acknowledges like a kernel, every packet at once.
+ */
+static size_t receive_lossy(struct fixture *f, uint8_t *to, bool (*lose)(unsigned n), unsigned *n)
+{
+    size_t size = 0;
+    while (rig_next(&f->rig, &seen)) {
+        if (seen.size == 0)
+            continue;
+        if (lose((*n)++))
+            continue;
+        if (seen.seq == f->client.ack) {
+            memcpy(to + size, seen.data, seen.size);
+            size += seen.size;
+            f->client.ack += (uint32_t)seen.size;
+        }
+        client_send(&f->client, ACK, NULL, 0);
+    }
+    return size;
+}
+
+static void send_lossy(struct fixture *f, bool (*lose)(unsigned n))
+{
+    static uint8_t got[sizeof(payload)];
+    size_t written = 0;
+    size_t received = 0;
+    unsigned n = 0;
+    for (int i = 0; i < 2000 && received < sizeof(payload); i++) {
+        written +=
+            (size_t)stream_write_bytes(f->stream, payload + written, sizeof(payload) - written);
+        rig_turn(&f->rig);
+        received += receive_lossy(f, got + received, lose, &n);
+        rig_pass_ms(&f->rig, 100);
+    }
+    assert_int_equal(received, sizeof(payload));
+    assert_memory_equal(got, payload, sizeof(payload));
+}
+
+static bool every_tenth(unsigned n)
+{
+    return n % 10 == 3;
+}
+
+static void lost_packets_are_sent_again(void **state)
+{
+    send_lossy(*state, every_tenth);
+}
+
+static bool a_long_silence(unsigned n)
+{
+    return n >= 20 && n < 26;
+}
+
+static void everything_lost_for_a_while(void **state)
+{
+    send_lossy(*state, a_long_silence);
+}
+
+static void a_client_that_vanished_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct span span;
+    stream_write_bytes(f->stream, payload, PIECE);
+    for (int i = 0; i < 600 && stream_peek(f->stream, &span, 1) == 0; i++) {
+        rig_pass_ms(&f->rig, 1000);
+        rig_drain(&f->rig);
+    }
+    assert_int_equal(stream_peek(f->stream, &span, 1), -ETIMEDOUT);
+    assert_int_equal(netstack_stats(f->rig.netstack).tcp, 0);
+}
+
+static void a_lost_syn_ack_is_sent_again(void **state)
+{
+    struct fixture *f = *state;
+    struct rig_client client;
+    struct stream *stream;
+    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
+    client_send(&client, SYN, NULL, 0);
+    f->rig.inbound_count = 0;
+    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
+    client_expect(&client, SYN | ACK, &seen);
+    uint32_t first = seen.seq;
+    client_send_at(&client, client.seq - 1, SYN, NULL, 0); /* it asks again */
+    client_expect(&client, SYN | ACK, &seen);
+    assert_int_equal(seen.seq, first);
+    rig_pass_ms(&f->rig, 3000);
+    client_expect(&client, SYN | ACK, &seen); /* or we do */
+    client.ack = seen.seq + 1;
+    rig_drain(&f->rig);
+    client_send(&client, ACK, NULL, 0);
+    assert_int_equal(stream_write_bytes(stream, payload, 20000), 20000);
+    rig_turn(&f->rig);
+    client_expect(&client, ACK, &seen);
+    assert_int_equal(seen.size, 1460);
+    stream_abort(stream);
+}
+
+static void a_handshake_that_never_ends_is_given_up(void **state)
+{
+    struct fixture *f = *state;
+    struct rig_client client;
+    struct stream *stream;
+    struct span span;
+    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
+    client_send(&client, SYN, NULL, 0);
+    f->rig.inbound_count = 0;
+    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
+    rig_pass_ms(&f->rig, 60000);
+    assert_true(stream_peek(stream, &span, 1) < 0);
+    assert_int_equal(netstack_stats(f->rig.netstack).tcp, 1);
+    stream_close(stream);
+}
+
+#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        CASE(pieces_in_reverse),
+        CASE(pieces_repeated_and_shuffled),
+        CASE(pieces_that_overlap),
+        CASE(an_end_that_overtakes_the_bytes),
+        CASE(old_segments_are_acknowledged_again),
+        CASE(lost_packets_are_sent_again),
+        CASE(everything_lost_for_a_while),
+        CASE(a_client_that_vanished_is_given_up),
+        CASE(a_lost_syn_ack_is_sent_again),
+        CASE(a_handshake_that_never_ends_is_given_up),
+    };
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
