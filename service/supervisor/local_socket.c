@@ -24,9 +24,10 @@ static int remove_stale(const char *path)
 static int bind_tight(int fd, const char *path)
 {
     struct sockaddr_un address = {.sun_family = AF_UNIX};
-    if (strlen(path) >= sizeof(address.sun_path))
+    size_t size = strlen(path);
+    if (size >= sizeof(address.sun_path))
         return -ENAMETOOLONG;
-    strcpy(address.sun_path, path);
+    memcpy(address.sun_path, path, size);
     mode_t mask = umask(0177);
     int err = bind(fd, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
     umask(mask);
@@ -42,7 +43,8 @@ int local_socket_listen(const char *path, gid_t group, int *ret_fd)
     if (fd < 0)
         return -errno;
     err = bind_tight(fd, path);
-    if (err == 0 && (chown(path, 0, group) < 0 || chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0))
+    if (err == 0 &&
+        (chown(path, (uid_t)-1, group) < 0 || chmod(path, 0660) < 0 || listen(fd, BACKLOG) < 0))
         err = -errno;
     if (err < 0) {
         close(fd);
@@ -64,14 +66,14 @@ int local_socket_peer(int fd, struct local_peer *ret)
 
 int local_socket_peer_is_member(int fd, gid_t group)
 {
-    struct local_peer peer;
+    struct local_peer peer = {0};
     int err = local_socket_peer(fd, &peer);
     if (err < 0)
         return err;
     if (peer.group == group)
         return 1;
 
-    gid_t few[64], *groups = few;
+    gid_t few[64] = {0}, *groups = few;
     socklen_t size = sizeof(few);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &size) < 0) {
         if (errno != ERANGE)

@@ -4,7 +4,7 @@
 
 #include <sys/types.h>
 
-/* Replaces a stale socket at `path` (never anything else). 0660, owner root, group `group`;
+/* Replaces a stale socket at `path` (never anything else). 0660, ours and `group`'s;
  * close-on-exec, not blocking. 0 or < 0. */
 int local_socket_listen(const char *path, gid_t group, int *ret_fd);
 

@@ -2,7 +2,7 @@
 #define LOG_MODULE "atlanticd"
 
 #include "base/log.h"
-#include "service/supervisor/options.h"
+#include "service/supervisor/arguments.h"
 #include "service/supervisor/rescue.h"
 #include "service/supervisor/settings.h"
 #include "service/supervisor/supervisor.h"
@@ -33,13 +33,13 @@ static bool has_rights(void)
     return false;
 }
 
-static enum exit_status serve(const struct options *options)
+static enum exit_status serve(const struct arguments *arguments)
 {
-    const struct supervisor_options what = {.config_path = options->config_path,
-                                            .run_dir = options->run_dir,
-                                            .state_dir = options->state_dir,
-                                            .worker = options->worker,
-                                            .turns_on = options->turns_on};
+    const struct supervisor_options what = {.config_path = arguments->config_path,
+                                            .run_dir = arguments->run_dir,
+                                            .state_dir = arguments->state_dir,
+                                            .worker = arguments->worker,
+                                            .turns_on = arguments->turns_on};
     struct supervisor *supervisor = NULL;
     struct loop *loop = loop_new();
     if (!loop) {
@@ -54,31 +54,31 @@ static enum exit_status serve(const struct options *options)
     return status;
 }
 
-static enum exit_status work(const struct options *options)
+static enum exit_status work(const struct arguments *arguments)
 {
     if (!has_rights())
         return EXIT_PRIVILEGES;
-    switch (options->task) {
-    case OPTIONS_LOCKDOWN: return rescue_lock(options->config_path, options->state_dir);
-    case OPTIONS_CLEANUP:
-        return rescue_clean_up(options->config_path, options->run_dir, options->state_dir);
-    default: return serve(options);
+    switch (arguments->task) {
+    case ARGUMENTS_LOCKDOWN: return rescue_lock(arguments->config_path, arguments->state_dir);
+    case ARGUMENTS_CLEANUP:
+        return rescue_clean_up(arguments->config_path, arguments->run_dir, arguments->state_dir);
+    default: return serve(arguments);
     }
 }
 
-int main(int count, char **arguments)
+int main(int count, char **words)
 {
-    struct options options;
-    if (options_parse(count, arguments, &options) < 0)
+    struct arguments arguments;
+    if (arguments_parse(count, words, &arguments) < 0)
         return EXIT_USAGE;
-    if (options.task == OPTIONS_HELP)
-        return fputs(options_help, stdout) < 0;
-    if (options.task == OPTIONS_VERSION)
+    if (arguments.task == ARGUMENTS_HELP)
+        return fputs(arguments_help, stdout) < 0;
+    if (arguments.task == ARGUMENTS_VERSION)
         return puts("atlanticd " ATLANTIC_VERSION) < 0;
-    if (options.task == OPTIONS_CHECK_CONFIG)
-        return (int)settings_show(options.config_path);
+    if (arguments.task == ARGUMENTS_CHECK_CONFIG)
+        return (int)settings_show(arguments.config_path);
     signal(SIGPIPE, SIG_IGN);
     umask(S_IWGRP | S_IWOTH);
     log_setup(LOG_INFO, false);
-    return (int)work(&options);
+    return (int)work(&arguments);
 }

@@ -2,9 +2,7 @@
 
 #include "base/cleanup.h"
 
-#include <stdarg.h>
 #include <stddef.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -23,17 +21,12 @@ static socklen_t manager_address(struct sockaddr_un *ret)
     return (socklen_t)(offsetof(struct sockaddr_un, sun_path) + strlen(path));
 }
 
-void notify_send(const char *format, ...)
+void notify_send(const char *text)
 {
     struct sockaddr_un address;
     socklen_t size = manager_address(&address);
     if (size == 0)
         return;
-    char text[512];
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(text, sizeof(text), format, arguments);
-    va_end(arguments);
     _close_fd_ int fd = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
     if (fd >= 0)
         sendto(fd, text, strlen(text), MSG_NOSIGNAL, (struct sockaddr *)&address, size);

@@ -67,7 +67,10 @@ static void on_changed(void *owner)
     struct supervisor *supervisor = owner;
     struct standing standing = stand(supervisor);
     char quoted[2 * IPC_TEXT_MAX];
-    notify_send("STATUS=%s%s%s", standing.state, *standing.reason ? ": " : "", standing.reason);
+    char status[2 * IPC_TEXT_MAX];
+    snprintf(status, sizeof(status), "STATUS=%s%s%s", standing.state, *standing.reason ? ": " : "",
+             standing.reason);
+    notify_send(status);
     if (supervisor->state && strcmp(supervisor->state, standing.state) == 0)
         return;
     supervisor->state = standing.state;

@@ -107,7 +107,7 @@ int sysctls_restore(const char *memory)
     if (!file)
         return errno == ENOENT ? 0 : -errno;
     char path[128];
-    long before, ours, now;
+    long before, ours, now = 0;
     int err = 0;
     while (fscanf(file, "%127s %ld %ld", path, &before, &ours) == 3) {
         if (!is_ours(path) || read_value(path, &now) < 0 || now != ours)

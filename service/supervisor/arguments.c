@@ -1,4 +1,4 @@
-#include "service/supervisor/options.h"
+#include "service/supervisor/arguments.h"
 
 #include "service/config.h"
 
@@ -6,7 +6,7 @@
 #include <getopt.h>
 #include <stdio.h>
 
-const char options_help[] =
+const char arguments_help[] =
     "atlanticd: the root half of Atlantic, which protects this host\n"
     "\n"
     "usage: atlanticd [--on] [--config FILE] [--run-dir DIR] [--state-dir DIR] [--worker PROGRAM]\n"
@@ -39,38 +39,38 @@ static const struct option known[] = {
     {NULL, 0, NULL, 0},
 };
 
-static bool take(struct options *options, int letter)
+static bool take(struct arguments *arguments, int letter)
 {
     switch (letter) {
-    case 'c': options->config_path = optarg; return true;
-    case 'r': options->run_dir = optarg; return true;
-    case 's': options->state_dir = optarg; return true;
-    case 'w': options->worker = optarg; return true;
-    case 'o': options->turns_on = true; return true;
-    case 'l': options->task = OPTIONS_LOCKDOWN; return true;
-    case 'u': options->task = OPTIONS_CLEANUP; return true;
-    case 'k': options->task = OPTIONS_CHECK_CONFIG; return true;
-    case 'h': options->task = OPTIONS_HELP; return true;
-    case 'v': options->task = OPTIONS_VERSION; return true;
+    case 'c': arguments->config_path = optarg; return true;
+    case 'r': arguments->run_dir = optarg; return true;
+    case 's': arguments->state_dir = optarg; return true;
+    case 'w': arguments->worker = optarg; return true;
+    case 'o': arguments->turns_on = true; return true;
+    case 'l': arguments->task = ARGUMENTS_LOCKDOWN; return true;
+    case 'u': arguments->task = ARGUMENTS_CLEANUP; return true;
+    case 'k': arguments->task = ARGUMENTS_CHECK_CONFIG; return true;
+    case 'h': arguments->task = ARGUMENTS_HELP; return true;
+    case 'v': arguments->task = ARGUMENTS_VERSION; return true;
     default: return false; /* getopt has said what is wrong */
     }
 }
 
-int options_parse(int count, char **arguments, struct options *ret)
+int arguments_parse(int count, char **words, struct arguments *ret)
 {
-    struct options options = {
+    struct arguments arguments = {
         .run_dir = "/run/atlantic", .state_dir = "/var/lib/atlantic", .worker = ATLANTIC_WORKER};
     int letter;
     optind = 1;
-    while ((letter = getopt_long(count, arguments, "", known, NULL)) != -1)
-        if (!take(&options, letter))
+    while ((letter = getopt_long(count, words, "", known, NULL)) != -1)
+        if (!take(&arguments, letter))
             return -EINVAL;
-    if (options.task == OPTIONS_CHECK_CONFIG && optind + 1 == count)
-        options.config_path = arguments[optind++];
+    if (arguments.task == ARGUMENTS_CHECK_CONFIG && optind + 1 == count)
+        arguments.config_path = words[optind++];
     if (optind < count) {
-        fprintf(stderr, "%s: there is no argument '%s'\n", arguments[0], arguments[optind]);
+        fprintf(stderr, "%s: there is no argument '%s'\n", words[0], words[optind]);
         return -EINVAL;
     }
-    *ret = options;
+    *ret = arguments;
     return 0;
 }
