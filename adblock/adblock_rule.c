@@ -25,7 +25,8 @@ static bool is_condition_true(struct slice condition)
         } else if (c == '(') {
             size_t end = rest.size;
             for (size_t i = 1, depth = 1; i < end; i++) {
-                depth += rest.data[i] == '(' ? 1U : rest.data[i] == ')' ? -1U : 0;
+                depth += rest.data[i] == '(';
+                depth -= rest.data[i] == ')';
                 end = depth == 0 ? i : end;
             }
             value = is_condition_true((struct slice){rest.data + 1, end - 1}) != is_not;
@@ -63,7 +64,17 @@ static void read_directive(struct adblock_list *list, struct slice line)
     }
 }
 
-/* "##", "#@#", "#?#", "#$#", "#%#", "#$?#" and so on behind a list of domains, "$$" for HTML. */
+/* "example.com,example.org$$script[...]", "$@$". */
+static bool is_html_rule(struct slice line)
+{
+    size_t end = 0;
+    while (end < line.size && (char_is_alnum(line.data[end]) || strchr("-_.,~*", line.data[end])))
+        end++;
+    struct slice rest = slice_from(line, end);
+    return slice_starts(rest, SLICE("$$")) || slice_starts(rest, SLICE("$@$"));
+}
+
+/* "##", "#@#", "#?#", "#$#", "#%#", "#$?#" and so on behind a list of domains. */
 static bool is_cosmetic(struct slice line)
 {
     for (size_t i = slice_find(line, '#'); i + 1 < line.size; i++) {
@@ -82,12 +93,7 @@ static bool is_cosmetic(struct slice line)
         return !is_path && !slice_has(domains, '/') && !slice_has(domains, '|') &&
                !slice_has(domains, '"') && !slice_has(domains, '!');
     }
-    for (size_t i = slice_find(line, '$'); i + 1 < line.size; i++)
-        if (line.data[i] == '$' &&
-            (line.data[i + 1] == '$' ||
-             (line.data[i + 1] == '@' && i + 2 < line.size && line.data[i + 2] == '$')))
-            return list_names_is_name(slice_until(line, i));
-    return false;
+    return is_html_rule(line);
 }
 
 static bool is_comment(struct slice line)

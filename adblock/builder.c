@@ -62,11 +62,18 @@ static int add_condition(struct builder *builder, enum rule_condition which,
     uint32_t at = (uint32_t)conditions->size;
     int err = condition_encode(which, value, rule->flags, builder->seed, conditions,
                                &builder->sections[IMAGE_STRINGS], ret_reason);
-    if (err == 0) {
-        remember(builder, &builder->conditions, key, at);
+    if (err < 0)
+        return err;
+    /* "a|b" and "b|a" are the same: sorted, they have the same bytes */
+    uint64_t content = hash_more(which, conditions->data + at, conditions->size - at);
+    if (hash_index_get(&builder->conditions, content, ret)) {
+        conditions->size = at;
+    } else {
+        remember(builder, &builder->conditions, content, at);
         *ret = at;
     }
-    return err;
+    remember(builder, &builder->conditions, key, *ret);
+    return 0;
 }
 
 /* The number of these traits, new or known. 0, -EINVAL with a reason, -ENOMEM. */

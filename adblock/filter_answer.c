@@ -17,6 +17,17 @@ static struct filter_answer answer_of(const struct image *image,
     return answer;
 }
 
+/* RPZ: "*.garden.example" stands for the asked name in front of that. */
+static void expand_wildcard(struct filter_answer *answer, const char *host)
+{
+    char text[sizeof(answer->text)];
+    if (answer->kind != FILTER_ANSWER_CNAME || strncmp(answer->text, "*.", 2) != 0)
+        return;
+    int size = snprintf(text, sizeof(text), "%s%s", host, answer->text + 1);
+    if (size > 0 && (size_t)size < sizeof(text))
+        memcpy(answer->text, text, (size_t)size + 1);
+}
+
 static bool is_same(const struct verdict *a, const struct verdict *b)
 {
     return a->rule == b->rule && a->list == b->list;
@@ -37,6 +48,7 @@ size_t filter_answers(const struct filter *filter, const struct filter_name *nam
         return 0;
     if (deciding->answer->kind != FILTER_ANSWER_RECORD) {
         ret[0] = answer_of(&filter->image, deciding->answer);
+        expand_wildcard(&ret[0], name->host);
         return 1;
     }
     for (size_t i = 0; i < asking.answer_count && count < max; i++)

@@ -116,11 +116,12 @@ static bool is_outspoken(struct asking *asking, uint16_t list, size_t labels)
 static void ask_names(struct asking *asking)
 {
     const struct filter *filter = asking->filter;
+    struct hostset_walk walks[NAME_LABELS_MAX];
+    for (size_t i = 0; i < asking->site.count; i++)
+        hostset_find(&filter->names, asking->site.suffixes[i].hash, &walks[i]);
     for (size_t i = asking->site.count; i-- > 0;) {
-        struct hostset_walk walk;
         uint32_t place;
-        hostset_find(&filter->names, asking->site.suffixes[i].hash, &walk);
-        while (hostset_next(&filter->names, &walk, &place)) {
+        while (hostset_next(&filter->names, &walks[i], &place)) {
             const struct image_class *class =
                 image_class(&filter->image, hostset_value(&filter->names, place));
             const struct image_traits *traits = image_traits(&filter->image, class->traits);

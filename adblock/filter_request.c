@@ -14,7 +14,7 @@ struct request {
     struct pattern_subject subject;
     struct site *host, *page;
     uint32_t type; /* bit */
-    uint16_t method;
+    const char *method;
     bool is_party_known, is_third_party;
 };
 
@@ -85,7 +85,7 @@ static bool is_worth_it(const struct search *search, const struct image_traits *
 {
     const struct request *request = search->request;
     return (traits->types & request->type) && (traits->flags & search->with) == search->with &&
-           (!traits->methods || (traits->methods & request->method));
+           (!traits->methods || (traits->methods & rule_method_bit(slice_of(request->method))));
 }
 
 static bool is_met(const struct search *search, const struct image_traits *traits)
@@ -163,11 +163,12 @@ static bool search_names(struct search *search, enum netset_group group)
 {
     const struct filter *filter = search->request->filter;
     const struct site *host = search->request->host;
+    struct hostset_walk walks[NAME_LABELS_MAX];
+    for (size_t i = 0; i < host->count; i++)
+        hostset_find(&filter->names, host->suffixes[i].hash, &walks[i]);
     for (size_t i = host->count; i-- > 0;) {
-        struct hostset_walk walk;
         uint32_t place;
-        hostset_find(&filter->names, host->suffixes[i].hash, &walk);
-        while (hostset_next(&filter->names, &walk, &place)) {
+        while (hostset_next(&filter->names, &walks[i], &place)) {
             const struct image_class *class =
                 image_class(&filter->image, hostset_value(&filter->names, place));
             const struct image_traits *traits = image_traits(&filter->image, class->traits);
@@ -219,7 +220,7 @@ static bool search_page(const struct request *request, struct slice page_url, st
         return false;
     begin(&page, request->filter, page_url, buffer, &host, &host);
     page.type = 1U << FILTER_TYPE_DOCUMENT;
-    page.method = rule_method_bit(SLICE("get"));
+    page.method = "GET";
     search->request = &page;
     bool found = search_group(search, NETSET_PAGE);
     search->request = NULL;
@@ -290,7 +291,7 @@ static void prepare(struct request *request, const struct filter *filter,
     begin(request, filter, (struct slice){asked->url, asked->url_size}, buffer, host, page);
     site_init(page, page_host, &filter->suffixes, filter->image.seed);
     request->type = 1U << asked->type;
-    request->method = rule_method_bit(slice_of(asked->method ? asked->method : "GET"));
+    request->method = asked->method ? asked->method : "GET";
 }
 
 void filter_ask_request(const struct filter *filter, const struct filter_request *asked,

@@ -36,12 +36,14 @@ static inline void hostset_prefetch(const struct hostset *set, uint64_t hash)
     __builtin_prefetch(set->buckets + hostset_bucket(hash, set->bucket_count));
 }
 
+/* Begin a walk; the entries are asked for, so begin all walks before the first step. */
 static inline void hostset_find(const struct hostset *set, uint64_t hash, struct hostset_walk *ret)
 {
     const uint32_t *bucket = set->buckets + hostset_bucket(hash, set->bucket_count);
     ret->at = set->entries + bucket[0];
     ret->end = set->entries + bucket[1];
     ret->tag = hash << HOSTSET_VALUE_BITS;
+    __builtin_prefetch(ret->at);
 }
 
 /* The next entry of that name: true and its place among the entries. */

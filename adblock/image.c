@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { ALIGNMENT = 64, VERSION = 1 };
+enum { ALIGNMENT = 64, VERSION = 2 };
 
 struct header {
     char magic[8];
@@ -37,6 +37,7 @@ static const size_t record_bytes[IMAGE_SECTIONS] = {
     [IMAGE_RULES] = sizeof(struct image_rule),
     [IMAGE_KEY_BUCKETS] = sizeof(uint32_t),
     [IMAGE_KEY_ENTRIES] = sizeof(uint64_t),
+    [IMAGE_KEY_SIEVE] = sizeof(uint64_t),
 };
 
 static size_t aligned(size_t size)

@@ -25,6 +25,7 @@ enum image_section {
     IMAGE_RULES,       /* struct image_rule, see netset.h */
     IMAGE_KEY_BUCKETS, /* see netset.h */
     IMAGE_KEY_ENTRIES,
+    IMAGE_KEY_SIEVE,
     IMAGE_SECTIONS,
 };
 

@@ -116,7 +116,10 @@ static bool read_prefix(struct slice reversed, char *to, size_t capacity)
         count++;
     if (count < 3)
         return false;
-    const char *mark = count == 5 ? "." : ":";
+    bool is_v4 = count == 5;
+    for (size_t i = 1; i < count; i++)
+        is_v4 &= slice_number(parts[i], UINT8_MAX) >= 0;
+    const char *mark = is_v4 ? "." : ":";
     for (size_t i = count - 1; i > 0; i--) {
         bool is_gap = slice_equals(parts[i], SLICE("zz"));
         bool is_last = i == 1;
@@ -146,7 +149,10 @@ void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *si
     line = without_comment(line);
     bool was_inside = rpz->depth > 0; /* of an SOA's parentheses */
     for (size_t i = 0; i < line.size; i++)
-        rpz->depth += line.data[i] == '(' ? 1U : line.data[i] == ')' && rpz->depth ? -1U : 0;
+        if (line.data[i] == '(')
+            rpz->depth++;
+        else if (line.data[i] == ')' && rpz->depth > 0)
+            rpz->depth--;
     if (was_inside || line.size == 0 || !read_record(rpz, line, &record))
         return;
     struct slice owner = relative(rpz, record.owner);
@@ -165,9 +171,9 @@ void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *si
         return sink->on_dropped(sink, "asks about name servers");
     if (read_trigger(owner, SLICE(".rpz-client-ip"), address, sizeof(address))) {
         rule.kind = RULE_MASK;
-        rule.flags &= ~(uint32_t)(RULE_FOR_REQUESTS | RULE_MOST_SPECIFIC);
+        rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;
         rule.values[RULE_CLIENT] = slice_of(address);
-        rule.subject = SLICE("*");
+        rule.subject = SLICE(""); /* whatever is asked */
         rule.prefix = owner;
     } else if (read_trigger(owner, SLICE(".rpz-ip"), address, sizeof(address))) {
         rule.kind = RULE_ADDRESS;

@@ -12,6 +12,8 @@ struct netset netset_of(const struct image *image)
         .entries = image->sections[IMAGE_KEY_ENTRIES].data,
         .bucket_count = (uint32_t)image->sections[IMAGE_KEY_BUCKETS].count - 1,
         .count = (uint32_t)image->sections[IMAGE_RULES].count,
+        .sieve = image->sections[IMAGE_KEY_SIEVE].data,
+        .sieve_mask = (uint32_t)image->sections[IMAGE_KEY_SIEVE].count * 64 - 1,
     };
     for (uint32_t i = 0; i < set.count; i++)
         set.regex_count += set.rules[i].kind == RULE_REGEX;
@@ -21,6 +23,8 @@ struct netset netset_of(const struct image *image)
 static inline bool visit_key(const struct netset *set, uint32_t key, long key_start,
                              netset_visit_fn *fn, void *owner)
 {
+    if (!(set->sieve[(key & set->sieve_mask) / 64] >> (key % 64) & 1))
+        return false;
     const uint32_t *bucket = set->buckets + netset_bucket(key, set->bucket_count);
     for (uint32_t i = bucket[0]; i < bucket[1]; i++) {
         if (set->entries[i] >> 32 != key)
@@ -42,8 +46,9 @@ static inline bool visit_key(const struct netset *set, uint32_t key, long key_st
 static bool visit_tokens(const struct netset *set, enum netset_group group,
                          const struct netset_query *query, netset_visit_fn *fn, void *owner)
 {
+    struct token_scan scan = {.text = query->text, .size = query->size};
     struct token token;
-    for (size_t at = 0; token_next(query->text, query->size, &at, &token);)
+    while (token_next(&scan, &token))
         if (visit_key(set, netset_key(group, NETSET_TOKEN, token.hash), token.start, fn, owner))
             return true;
     return false;

@@ -35,7 +35,8 @@ struct netset {
     const struct image_rule *rules;
     const uint32_t *buckets; /* bucket_count + 1 places in entries */
     const uint64_t *entries; /* key << 32 | rule */
-    uint32_t bucket_count, count, regex_count;
+    const uint64_t *sieve;   /* a bit for each key there may be: most are not there */
+    uint32_t bucket_count, count, regex_count, sieve_mask;
 };
 
 struct netset netset_of(const struct image *image);

@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
+enum { SIEVE_MIN_BITS = 64, SIEVE_BITS_PER_KEY = 8 };
 enum { USES = 1 << 16, PENALTY = 1 << 12, TOKEN_MAX = 64, SITES_MAX = 256, PATTERN_MAX = 8192 };
 
 struct netset_candidate {
@@ -331,6 +332,23 @@ static int sort_entries(const struct growing *items, struct growing sections[IMA
     return 0;
 }
 
+/* A bit for each key, among eight times as many or more. */
+static int make_sieve(const struct growing *items, struct growing *sieve)
+{
+    const uint64_t *from = (const void *)items->data;
+    size_t count = items->size / sizeof(*from), bits = SIEVE_MIN_BITS;
+    while (bits < count * SIEVE_BITS_PER_KEY)
+        bits *= 2;
+    uint64_t *words = growing_add(sieve, bits / 8);
+    if (!words)
+        return -ENOMEM;
+    for (size_t i = 0; i < count; i++) {
+        size_t bit = (from[i] >> 32) & (bits - 1);
+        words[bit / 64] |= UINT64_C(1) << (bit % 64);
+    }
+    return 0;
+}
+
 int netset_arrange(struct netset_builder *builder, struct growing sections[IMAGE_SECTIONS])
 {
     struct arranging arranging = {0};
@@ -339,6 +357,8 @@ int netset_arrange(struct netset_builder *builder, struct growing sections[IMAGE
     if (uses && !builder->candidates.failed && !builder->twins.failed) {
         choose_keys(builder, &arranging, uses);
         err = sort_entries(&arranging.items, sections);
+        if (err == 0)
+            err = make_sieve(&arranging.items, &sections[IMAGE_KEY_SIEVE]);
     }
     growing_append(&sections[IMAGE_RULES], builder->rules.data, builder->rules.size);
     growing_done(&arranging.items);

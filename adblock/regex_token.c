@@ -29,7 +29,10 @@ static size_t skip_group(struct slice text, size_t at)
             at = skip_class(text, at);
             continue;
         }
-        depth += c == '(' ? 1U : c == ')' ? -1U : 0;
+        if (c == '(')
+            depth++;
+        else if (c == ')')
+            depth--;
         at += c == '\\' ? 2 : 1;
     } while (depth > 0 && at < text.size);
     return at;
@@ -54,6 +57,21 @@ static struct element read_element(struct slice text, size_t at)
 static bool is_quantified(struct slice text, size_t at)
 {
     return at < text.size && strchr("*+?{", text.data[at]);
+}
+
+/* Does all that the group matches end in one certain byte that is no token character? */
+static bool group_ends_token(struct slice group)
+{
+    bool ends = false;
+    if (group.size < 3 || !slice_ends(group, SLICE(")")) || slice_has(group, '|'))
+        return false;
+    for (size_t at = slice_starts(group, SLICE("(?:")) ? 3 : 1; at + 1 < group.size;) {
+        struct element element = read_element(group, at);
+        ends = element.is_literal && element.byte != '?' && element.end + 1 == group.size &&
+               !token_is_char(char_lower(element.byte));
+        at = element.end;
+    }
+    return ends;
 }
 
 static bool has_alternatives(struct slice text)
@@ -92,7 +110,10 @@ bool regex_token_next(struct slice pattern, size_t *at, struct slice *ret)
                 after += text.data[after] == '{' ? slice_find(slice_from(text, after), '}') + 1 : 1;
             *at = after;
         }
-        is_bounded = is_sure;
+        bool is_group = text.data[end] == '(' && *at == element.end;
+        is_bounded =
+            is_sure || (is_group && element.end <= text.size &&
+                        group_ends_token((struct slice){text.data + end, element.end - end}));
         run = 0;
         if (is_closed) {
             *ret = (struct slice){text.data + start, end - start};
