@@ -1,6 +1,6 @@
 /* A client's and a server's bytes, interleaved as the input says: its first byte of each piece is
- * who speaks (top bit) and how much (the rest). Whatever comes through to the server consists of
- * whole requests that the filter let pass, unless the gate has stepped aside. */
+ * who speaks (top bit) and how much (the rest). Where libhttp-parser is installed it judges what
+ * came through to the server: those requests that the filter let pass, and no other. */
 #include "adblock/http_gate.h"
 #include "base/err.h"
 #include "tests/fake/fake_filter.h"
@@ -10,13 +10,63 @@
 #include <stdlib.h>
 #include <string.h>
 
+#ifdef HAS_HTTP_PARSER
+#include <http_parser.h>
+#endif
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 struct session {
     struct stream *gate;
     struct filter filter;
-    size_t decisions, blocks;
+    size_t decisions, blocks, requests;
+    char up[64 * 1024]; /* what came through */
+    size_t up_size;
+    int end; /* what peek said last */
 };
+
+#ifdef HAS_HTTP_PARSER
+static int on_message_begin(http_parser *parser)
+{
+    ((struct session *)parser->data)->requests++;
+    return 0;
+}
+
+static int on_url(http_parser *parser, const char *at, size_t size)
+{
+    (void)parser;
+    assert(!memmem(at, size, "/ad", 3));
+    return 0;
+}
+
+static void judge(struct session *session)
+{
+    http_parser_settings settings = {.on_message_begin = on_message_begin, .on_url = on_url};
+    http_parser parser;
+    if (session->decisions == 0)
+        return; /* no HTTP */
+    http_parser_init(&parser, HTTP_REQUEST);
+    parser.data = session;
+    http_parser_execute(&parser, &settings, session->up, session->up_size);
+    if (HTTP_PARSER_ERRNO(&parser) != HPE_OK || parser.upgrade)
+        return;
+    size_t admitted = session->decisions - session->blocks;
+    assert(session->requests <= admitted);
+    assert(session->requests == admitted || session->end != ERR_EOF); /* broken before it came */
+}
+#else
+static void judge(struct session *session)
+{
+    (void)session;
+}
+#endif
+
+static void note(struct session *session, const struct span *span, size_t size)
+{
+    assert(session->up_size + size <= sizeof(session->up));
+    memcpy(session->up + session->up_size, span->data, size);
+    session->up_size += size;
+}
 
 static const struct filter *filter_now(void *owner)
 {
@@ -36,14 +86,20 @@ static void on_wake(void *owner)
 {
     struct session *session = owner;
     struct span spans[4];
-    for (int count; (count = stream_peek(session->gate, spans, 4)) > 0;) {
+    int count;
+    while ((count = stream_peek(session->gate, spans, 4)) > 0) {
         size_t size = 0;
         for (int i = 0; i < count; i++) {
-            assert(spans[i].size > 0);
-            size += spans[i].size;
+            size_t part = spans[i].size > 3 ? spans[i].size - 1 : spans[i].size;
+            assert(part > 0);
+            note(session, &spans[i], part);
+            size += part;
+            if (part < spans[i].size)
+                break;
         }
-        stream_consume(session->gate, size > 3 ? size - 1 : size);
+        stream_consume(session->gate, size);
     }
+    session->end = count;
 }
 
 static void speak(struct session *session, struct fake_stream *client, struct loop *loop,
@@ -62,8 +118,9 @@ static void speak(struct session *session, struct fake_stream *client, struct lo
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     static const struct http_gate_events events = {.filter = filter_now, .on_request = on_request};
-    struct session session = {.filter = {.blocked = {"/ad"}, .list = "l", .rule = "r"}};
-    if (size == 0)
+    static struct session session;
+    session = (struct session){.filter = {.blocked = {"/ad"}, .list = "l", .rule = "r"}};
+    if (size == 0 || size > sizeof(session.up))
         return 0;
     struct loop *loop = loop_new();
     struct fake_stream *client = fake_stream_new(loop);
@@ -88,6 +145,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     if (options & 32)
         stream_finish(session.gate);
     loop_run(loop);
+    judge(&session);
     if (options & 64)
         stream_abort(session.gate);
     else
