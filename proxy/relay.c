@@ -7,8 +7,9 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What one direction may move before the other flows of the loop get their turn. */
-enum { TURN_BYTES = 512 * 1024 };
+/* What one direction may move before the other flows of the loop, and the descriptors, get their
+ * turn: it goes on with the next turn of the loop. */
+enum { TURN_BYTES = 256 * 1024 };
 
 struct direction {
     struct stream *from, *to;
@@ -20,7 +21,8 @@ struct relay {
     struct direction up, down;
     struct relay_options options;
     struct relay_bytes untold; /* where there is no total to count up */
-    struct deferred more;      /* a direction used up its turn, or this is the first look */
+    struct deferred look;      /* the first one, or a direction ended */
+    struct timer more;         /* a direction used up its turn */
     struct timer quiet;
     uint64_t active_at_ms; /* when bytes moved last; read when the timer fires */
     int write_err;         /* of the first side that stopped taking bytes */
@@ -33,12 +35,18 @@ static struct loop *relay_loop(const struct relay *relay)
     return relay->quiet.loop;
 }
 
+static void relay_stop(struct relay *relay)
+{
+    timer_stop(&relay->quiet);
+    timer_stop(&relay->more);
+    deferred_cancel(&relay->look);
+}
+
 /* The streams' wakes end with close or abort, so nothing comes after this. */
 static void relay_end(struct relay *relay, int why, bool is_reset)
 {
     void (*let_go)(struct stream *) = is_reset ? stream_abort : stream_close;
-    timer_stop(&relay->quiet);
-    deferred_cancel(&relay->more);
+    relay_stop(relay);
     let_go(relay->up.from);
     let_go(relay->down.from);
     relay->on_done(relay->owner, why);
@@ -77,10 +85,11 @@ static void end_direction(struct relay *relay, struct direction *direction, int 
     if (write_err && !relay->write_err)
         relay->write_err = write_err;
     /* Once per connection: the shorter patience of a half-closed one begins. */
+    relay->active_at_ms = loop_now_ms(relay_loop(relay));
     if (relay->options.half_close_timeout_ms)
         start_quiet_timer(relay);
     /* The other side may have ended or broken too, without a wake of its own for it. */
-    deferred_schedule(&relay->more);
+    deferred_schedule(&relay->look);
 }
 
 static size_t spans_size(const struct span *spans, int count)
@@ -91,7 +100,7 @@ static size_t spans_size(const struct span *spans, int count)
     return size;
 }
 
-/* Move one direction on. Returns 0, or the error of the side that can no longer be read. */
+/* Move one direction on. Returns 0, or why it cannot go on: the side that can no longer be read. */
 static int move(struct relay *relay, struct direction *direction)
 {
     struct span spans[STREAM_SPANS];
@@ -121,8 +130,7 @@ static int move(struct relay *relay, struct direction *direction)
         }
         return 0;
     }
-    deferred_schedule(&relay->more);
-    return 0;
+    return timer_start(&relay->more, 0);
 }
 
 static void on_wake(void *owner)
@@ -156,20 +164,20 @@ int relay_start(struct loop *loop, struct stream *client, struct stream *upstrea
     relay->on_done = on_done;
     relay->owner = owner;
     relay->active_at_ms = loop_now_ms(loop);
-    deferred_init(&relay->more, loop, on_wake, relay);
+    deferred_init(&relay->look, loop, on_wake, relay);
+    timer_init(&relay->more, loop, on_wake, relay);
     timer_init(&relay->quiet, loop, on_quiet, relay);
     stream_set_owner(client, on_wake, relay);
     stream_set_owner(upstream, on_wake, relay);
     start_quiet_timer(relay);
-    deferred_schedule(&relay->more); /* what arrived before had its wake before */
+    deferred_schedule(&relay->look); /* what arrived before had its wake before */
     *ret = relay;
     return 0;
 }
 
 void relay_abort(struct relay *relay)
 {
-    timer_stop(&relay->quiet);
-    deferred_cancel(&relay->more);
+    relay_stop(relay);
     stream_abort(relay->up.from);
     stream_abort(relay->down.from);
     free(relay);
