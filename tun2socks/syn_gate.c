@@ -13,18 +13,13 @@ struct knock {
     struct inbound inbound;
     struct flow flow;
     struct syn_gate *gate; /* NULL after the netstack was closed */
-    size_t size;
-    uint8_t syn[]; /* IP and TCP header */
+    struct packet syn;     /* lies in `bytes` */
+    uint8_t bytes[];       /* IP and TCP header */
 };
 
 static struct knock *of_flow(struct flow *flow)
 {
     return flow_item(flow, struct knock, flow);
-}
-
-static int parse_syn(struct knock *knock, struct packet *ret)
-{
-    return packet_parse(knock->syn, knock->size, ret);
 }
 
 static void send_reset(struct tcp_stack *stack, const struct packet *packet)
@@ -52,16 +47,14 @@ static bool is_unreachable(int err)
 static void knock_refuse(struct inbound *inbound, int err)
 {
     struct knock *knock = (struct knock *)inbound;
-    struct packet syn;
     /* One that is gone has no claim to an answer: its 4-tuple may be another connection's now. */
-    if (knock->flow.is_listed && parse_syn(knock, &syn) == 0) {
-        if (is_unreachable(err))
-            send_unreachable(knock->gate->stack, &syn);
-        else
-            send_reset(knock->gate->stack, &syn);
-    }
-    if (knock->gate)
+    if (knock->flow.is_listed) {
         flow_table_remove(&knock->gate->stack->flows, &knock->flow);
+        if (is_unreachable(err))
+            send_unreachable(knock->gate->stack, &knock->syn);
+        else
+            send_reset(knock->gate->stack, &knock->syn);
+    }
     free(knock);
 }
 
@@ -69,13 +62,12 @@ static int knock_admit(struct inbound *inbound, struct stream **ret)
 {
     struct knock *knock = (struct knock *)inbound;
     struct syn_gate *gate = knock->gate;
-    struct packet syn;
     int err = -ECONNRESET;
-    if (knock->flow.is_listed && parse_syn(knock, &syn) == 0) {
+    if (knock->flow.is_listed) {
         flow_table_remove(&gate->stack->flows, &knock->flow);
-        err = tcp_stream_new(gate->stack, &syn, ret);
+        err = tcp_stream_new(gate->stack, &knock->syn, ret);
         if (err < 0)
-            send_reset(gate->stack, &syn);
+            send_reset(gate->stack, &knock->syn);
     }
     free(knock);
     return err;
@@ -87,7 +79,8 @@ static const struct inbound_ops knock_ops = {.admit = knock_admit, .refuse = kno
  * sec. 3.10.7.2), so nobody has to keep them. */
 static struct knock *knock_new(struct syn_gate *gate, const struct packet *syn)
 {
-    size_t size = (size_t)(syn->payload - syn->data) + syn->tcp_header_size;
+    size_t ip_size = (size_t)(syn->payload - syn->data);
+    size_t size = ip_size + syn->tcp_header_size;
     struct knock *knock = calloc(1, sizeof(*knock) + size);
     if (!knock)
         return NULL;
@@ -95,8 +88,12 @@ static struct knock *knock_new(struct syn_gate *gate, const struct packet *syn)
     knock->inbound.target = endpoint_from_address(&syn->to);
     knock->flow = (struct flow){.client = syn->from, .target = syn->to, .kind = FLOW_KNOCK};
     knock->gate = gate;
-    knock->size = size;
-    memcpy(knock->syn, syn->data, size);
+    memcpy(knock->bytes, syn->data, size);
+    knock->syn = *syn;
+    knock->syn.data = knock->bytes;
+    knock->syn.size = size;
+    knock->syn.payload = knock->bytes + ip_size;
+    knock->syn.payload_size = syn->tcp_header_size;
     return knock;
 }
 
@@ -129,15 +126,13 @@ static void give_up(struct knock *knock)
 bool syn_gate_input(struct flow *flow, const struct packet *packet)
 {
     struct knock *knock = of_flow(flow);
-    struct packet syn;
-    if (parse_syn(knock, &syn) < 0)
-        return false;
+    uint32_t sequence = knock->syn.sequence;
     if (packet->tcp_flags & TCP_FLAG_RST) {
-        if (packet->sequence == syn.sequence || packet->sequence == syn.sequence + 1)
+        if (packet->sequence == sequence || packet->sequence == sequence + 1)
             give_up(knock);
         return false;
     }
-    if (!(packet->tcp_flags & TCP_FLAG_SYN) || packet->sequence == syn.sequence)
+    if (!(packet->tcp_flags & TCP_FLAG_SYN) || packet->sequence == sequence)
         return false; /* the same SYN again: patience */
     give_up(knock);
     return true;
@@ -146,9 +141,7 @@ bool syn_gate_input(struct flow *flow, const struct packet *packet)
 void syn_gate_shut(struct flow *flow)
 {
     struct knock *knock = of_flow(flow);
-    struct packet syn;
-    if (parse_syn(knock, &syn) == 0)
-        send_reset(knock->gate->stack, &syn);
+    send_reset(knock->gate->stack, &knock->syn);
     struct syn_gate *gate = knock->gate;
     flow_table_remove(&gate->stack->flows, &knock->flow);
     knock->gate = NULL;

@@ -52,6 +52,8 @@ static void on_end(void *owner, int err)
 static void on_udp(void *owner, struct dgram *client)
 {
     struct tun_rig *rig = owner;
+    if (rig->keeps_one_dgram && rig->dgram)
+        dgram_close(rig->dgram);
     client->owner = rig;
     client->on_datagram = on_datagram;
     client->on_end = on_end;

@@ -24,6 +24,7 @@ struct tun_rig {
     size_t datagram_size;
     int datagram_count;
     bool refuses_udp;
+    bool keeps_one_dgram; /* closes the last one when a new one comes */
 };
 
 struct netstack_options rig_options(void);

@@ -126,6 +126,30 @@ static void admitting_one_that_is_gone_fails(void **state)
     assert_int_equal(netstack_stats(rig->netstack).tcp, 0);
 }
 
+/* TCP fast open, or whatever it wants to be. */
+static void bytes_in_a_syn_are_left_for_later(void **state)
+{
+    struct tun_rig *rig = *state;
+    struct stream *stream;
+    struct rig_client client;
+    struct span span;
+    client_init(&client, rig, "10.0.0.1:4000", "192.0.2.7:80");
+    client_send_at(&client, client.seq, SYN, "hello", 5);
+    client.seq += 1;
+    assert_int_equal(inbound_admit(take(rig), &stream), 0);
+    client_expect(&client, SYN | ACK, &seen);
+    assert_int_equal(seen.ack, client.seq);
+    client.ack = seen.seq + 1;
+    client_send(&client, ACK, "hello", 5);
+    assert_int_equal(stream_peek(stream, &span, 1), 1);
+    assert_int_equal(span.size, 5);
+    stream_abort(stream);
+    rig_drain(rig);
+    client_send_at(&client, client.seq + 1000, SYN, "hello", 5);
+    inbound_refuse(take(rig), ERR_BLOCKED);
+    client_expect(&client, RST | ACK, &seen);
+}
+
 static void a_new_attempt_replaces_the_old_one(void **state)
 {
     struct tun_rig *rig = *state;
@@ -226,6 +250,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(refusal_by_kind_of_error, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_client_that_gives_up_is_gone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(admitting_one_that_is_gone_fails, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(bytes_in_a_syn_are_left_for_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_attempt_replaces_the_old_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_is_refused_at_the_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_for_nobody_are_reset, set_up, tear_down),
