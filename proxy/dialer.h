@@ -52,7 +52,8 @@ void associate_cancel(struct associate *associate);
 
 /* TLS over a connected stream, client side; takes `inner` in any case. The stream is usable at
  * once: writes wait for the handshake, a failed handshake is ERR_TLS from peek. `ca_file` NULL: the
- * system's; `name` is sent as SNI and verified. (proxy/tls_stream.c, the only one to know mbedTLS)
+ * system's; `name` is sent as SNI and verified. (proxy/tls_stream.c; mbedTLS is known there and in
+ * tls_trust.c alone)
  */
 struct tls_options {
     const char *name, *ca_file;

@@ -5,6 +5,7 @@
 #include "base/err.h"
 #include "proxy/dialer.h"
 #include "proxy/keep_bytes.h"
+#include "proxy/tls_trust.h"
 
 #define LOG_MODULE "tls"
 #include "base/log.h"
@@ -20,7 +21,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/stat.h>
 
 static const char system_ca_file[] = "/etc/ssl/certs/ca-certificates.crt";
 
@@ -33,22 +33,12 @@ enum {
     ALPN_MAX = 32,
 };
 
-/* The certificates of one file, parsed once and shared; the newest of each file stays for the next
- * connection. */
-struct trust {
-    struct trust *next;
-    unsigned refs; /* the list holds one */
-    char *file;
-    struct timespec changed_at;
-    mbedtls_x509_crt certificates;
-};
-
 enum tls_state { TLS_HANDSHAKE, TLS_OPEN, TLS_BROKEN };
 
 struct tls_stream {
     struct stream stream;
     struct stream *inner;
-    struct trust *trust;
+    struct tls_trust *trust;
     mbedtls_ssl_config config;
     mbedtls_ssl_context session;
     char alpn[ALPN_MAX];
@@ -65,79 +55,6 @@ struct tls_stream {
     struct timer timer; /* no chunk to read into: try again; after close: the end of patience */
 };
 
-static struct trust *trusts;
-
-static void trust_unref(struct trust *trust)
-{
-    if (!trust || --trust->refs > 0)
-        return;
-    mbedtls_x509_crt_free(&trust->certificates);
-    free(trust->file);
-    free(trust);
-}
-
-static int trust_load(const char *file, struct timespec changed_at, struct trust **ret)
-{
-    struct trust *trust = calloc(1, sizeof(*trust));
-    if (!trust)
-        return -ENOMEM;
-    trust->refs = 1;
-    trust->changed_at = changed_at;
-    trust->file = strdup(file);
-    mbedtls_x509_crt_init(&trust->certificates);
-    /* > 0: so many of them were not understood, the others will do */
-    int failed = mbedtls_x509_crt_parse_file(&trust->certificates, file);
-    if (!trust->file || failed < 0 || trust->certificates.version == 0) {
-        log_debug("no certificates in file=%s", file);
-        trust_unref(trust);
-        return ERR_TLS;
-    }
-    *ret = trust;
-    return 0;
-}
-
-/* The place in the list where `file` is, or the list's end. */
-static struct trust **trust_find(const char *file)
-{
-    struct trust **at = &trusts;
-    while (*at && strcmp((*at)->file, file) != 0)
-        at = &(*at)->next;
-    return at;
-}
-
-static void trust_forget(struct trust **at)
-{
-    struct trust *old = *at;
-    *at = old->next;
-    trust_unref(old);
-}
-
-/* A counted reference to the certificates of `file` as it is now. */
-static int trust_get(const char *file, struct trust **ret)
-{
-    struct trust **at = trust_find(file), *trust = *at;
-    struct stat st;
-    if (stat(file, &st) < 0) {
-        log_debug("no such file=%s", file);
-        return ERR_TLS;
-    }
-    if (trust && (trust->changed_at.tv_sec != st.st_mtim.tv_sec ||
-                  trust->changed_at.tv_nsec != st.st_mtim.tv_nsec)) {
-        trust_forget(at);
-        trust = NULL;
-    }
-    if (!trust) {
-        int err = trust_load(file, st.st_mtim, &trust);
-        if (err < 0)
-            return err;
-        trust->next = trusts;
-        trusts = trust;
-    }
-    trust->refs++;
-    *ret = trust;
-    return 0;
-}
-
 static struct tls_stream *tls_of(struct stream *stream)
 {
     return (struct tls_stream *)stream;
@@ -148,7 +65,7 @@ static void tls_free(struct tls_stream *tls)
     timer_stop(&tls->timer);
     mbedtls_ssl_free(&tls->session);
     mbedtls_ssl_config_free(&tls->config);
-    trust_unref(tls->trust);
+    tls_trust_unref(tls->trust);
     buf_done(&tls->unread);
     buf_done(&tls->sealed);
     free(tls);
@@ -427,7 +344,7 @@ static int set_up_session(struct tls_stream *tls, const struct tls_options *opti
     mbedtls_ssl_conf_authmode(config, options->is_insecure ? MBEDTLS_SSL_VERIFY_NONE
                                                            : MBEDTLS_SSL_VERIFY_REQUIRED);
     if (tls->trust)
-        mbedtls_ssl_conf_ca_chain(config, &tls->trust->certificates, NULL);
+        mbedtls_ssl_conf_ca_chain(config, tls_trust_certificates(tls->trust), NULL);
     if (!failed && tls->alpn[0])
         failed = mbedtls_ssl_conf_alpn_protocols(config, tls->alpn_list);
     if (!failed)
@@ -477,7 +394,7 @@ int tls_stream_new(struct loop *loop, struct stream *inner, const struct tls_opt
     if (err == 0 && !tls)
         err = -ENOMEM;
     if (err == 0 && !options->is_insecure)
-        err = trust_get(options->ca_file ? options->ca_file : system_ca_file, &tls->trust);
+        err = tls_trust_get(options->ca_file ? options->ca_file : system_ca_file, &tls->trust);
     if (err == 0)
         err = set_up_session(tls, options);
     if (err < 0) {

@@ -2,7 +2,6 @@
 #include "proxy/dialer.h"
 #include "proxy/socket_stream.h"
 #include "tcp_pair.h"
-#include "tests/unit/stream_contract.h"
 #include "tls_peer.h"
 
 #include <errno.h>
@@ -420,68 +419,10 @@ static void test_no_chunk_left_is_a_pause(void **state)
     assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 6);
 }
 
-static ssize_t remote_send(void *owner, const void *data, size_t size)
-{
-    return tls_peer_send(owner, data, size);
-}
-
-static ssize_t remote_receive(void *owner, void *to, size_t capacity)
-{
-    return tls_peer_receive(owner, to, capacity);
-}
-
-static void remote_finish(void *owner)
-{
-    tls_peer_finish(owner);
-}
-
-static void remote_reset(void *owner)
-{
-    tls_peer_reset(owner);
-}
-
-static void remote_free(void *owner)
-{
-    tls_peer_free(owner);
-}
-
-/* With the handshake done: until then nothing is written, which the suite takes for a full stream.
- */
-static int open_contract_pair(void *owner, struct loop *loop, struct contract_pair *ret)
-{
-    const struct tls_options options = {.name = "a.example", .ca_file = tls_peer_ca_file()};
-    const struct tls_peer_options peer_options = {.name = "a.example", .is_tls12 = owner != NULL};
-    struct stream *inner;
-    char got;
-    int fd, peer_fd;
-    tcp_pair(&fd, &peer_fd);
-    assert_int_equal(socket_stream_new(loop, fd, 65536, &inner), 0);
-    assert_int_equal(tls_stream_new(loop, inner, &options, &ret->stream), 0);
-    struct tls_peer *peer = tls_peer_new(peer_fd, &peer_options);
-    for (int i = 0; i < 1000 && !tls_peer_send(peer, "!", 1); i++)
-        loop_run_once(loop, 1);
-    for (int i = 0; i < 1000 && stream_gather(ret->stream, &got, 1) == 0; i++)
-        loop_run_once(loop, 1);
-    stream_consume(ret->stream, 1);
-    ret->remote = (struct contract_remote){
-        .send = remote_send,
-        .receive = remote_receive,
-        .finish = remote_finish,
-        .reset = remote_reset,
-        .free = remote_free,
-        .owner = peer,
-    };
-    return 0;
-}
-
 #define tls_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
 {
-    static bool is_tls12 = true;
-    static const struct stream_contract tls13 = {.name = "tls 1.3", .open = open_contract_pair};
-    static const struct stream_contract tls12 = {
-        .name = "tls 1.2", .open = open_contract_pair, .owner = &is_tls12};
     const struct CMUnitTest tests[] = {
         tls_test(test_tls13),
         tls_test(test_tls12),
@@ -505,6 +446,5 @@ int main(void)
         tls_test(test_close_does_not_wait_for_ever),
         tls_test(test_no_chunk_left_is_a_pause),
     };
-    int failed = cmocka_run_group_tests(tests, NULL, NULL);
-    return failed + stream_contract_run(&tls13) + stream_contract_run(&tls12);
+    return cmocka_run_group_tests(tests, NULL, NULL);
 }
