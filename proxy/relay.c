@@ -26,6 +26,7 @@ struct relay {
     struct timer quiet;
     uint64_t active_at_ms; /* when bytes moved last; read when the timer fires */
     int write_err;         /* of the first side that stopped taking bytes */
+    bool is_client_broken; /* it takes none */
     relay_done_fn *on_done;
     void *owner;
 };
@@ -42,15 +43,24 @@ static void relay_stop(struct relay *relay)
     deferred_cancel(&relay->look);
 }
 
+typedef void let_go_fn(struct stream *stream);
+
 /* The streams' wakes end with close or abort, so nothing comes after this. */
-static void relay_end(struct relay *relay, int why, bool is_reset)
+static void relay_end(struct relay *relay, int why, let_go_fn *client, let_go_fn *upstream)
 {
-    void (*let_go)(struct stream *) = is_reset ? stream_abort : stream_close;
     relay_stop(relay);
-    let_go(relay->up.from);
-    let_go(relay->down.from);
+    client(relay->up.from);
+    upstream(relay->down.from);
     relay->on_done(relay->owner, why);
     free(relay);
+}
+
+/* Both directions have ended. A client that broke off gets nothing more, and what its upstream
+ * still sends is not wanted; an upstream that broke off may have answered before. */
+static void end_well(struct relay *relay)
+{
+    relay_end(relay, relay->write_err, stream_close,
+              relay->is_client_broken ? stream_abort : stream_close);
 }
 
 static uint64_t quiet_limit_ms(const struct relay *relay)
@@ -74,7 +84,7 @@ static void on_quiet(void *owner)
     struct relay *relay = owner;
     uint64_t quiet = loop_now_ms(relay_loop(relay)) - relay->active_at_ms;
     if (quiet >= quiet_limit_ms(relay))
-        relay_end(relay, -ETIMEDOUT, true);
+        relay_end(relay, -ETIMEDOUT, stream_abort, stream_abort);
     else
         start_quiet_timer(relay);
 }
@@ -84,6 +94,8 @@ static void end_direction(struct relay *relay, struct direction *direction, int 
     direction->is_ended = true;
     if (write_err && !relay->write_err)
         relay->write_err = write_err;
+    if (write_err && direction == &relay->down)
+        relay->is_client_broken = true;
     /* Once per connection: the shorter patience of a half-closed one begins. */
     relay->active_at_ms = loop_now_ms(relay_loop(relay));
     if (relay->options.half_close_timeout_ms)
@@ -142,9 +154,9 @@ static void on_wake(void *owner)
     if (err == 0 && !relay->down.is_ended)
         err = move(relay, &relay->down);
     if (err < 0)
-        relay_end(relay, err, true);
+        relay_end(relay, err, stream_abort, stream_abort);
     else if (relay->up.is_ended && relay->down.is_ended)
-        relay_end(relay, relay->write_err, false);
+        end_well(relay);
 }
 
 int relay_start(struct loop *loop, struct stream *client, struct stream *upstream,

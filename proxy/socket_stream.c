@@ -19,7 +19,7 @@
 enum {
     NO_CHUNK_RETRY_MS = 5,
     LINGER_MS = 3000, /* and how much a closed socket still reads away, see must_linger() */
-    LINGER_BYTES = 1024 * 1024,
+    LINGER_BYTES = 256 * 1024,
     WRITE_SPANS_MAX = 64,
 };
 
@@ -37,7 +37,7 @@ struct socket_stream {
     bool is_unattended; /* it said so and the owner has read nothing since */
     bool is_broken;     /* the watch reported an error: the next read tells which */
     bool wants_room;    /* a write was cut short */
-    bool is_finished;
+    bool is_finished;   /* our FIN is sent */
 };
 
 static struct socket_stream *socket_stream_of(struct stream *stream)

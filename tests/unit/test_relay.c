@@ -226,6 +226,20 @@ static void test_a_broken_upload_then_a_reset(void **state)
     assert_int_equal(f->why, -ECONNRESET);
 }
 
+/* What an upstream goes on to send to a client that is gone is not fetched, nor paid for. */
+static void test_a_client_that_left_in_the_middle(void **state)
+{
+    struct fixture *f = *state;
+    struct stream_ops ops;
+    break_writing(f->client, &ops);
+    fake_stream_end(f->client, ERR_EOF);
+    turn(f);
+    fake_stream_feed(f->upstream, "download", 8);
+    turn(f);
+    assert_int_equal(f->why, -EPIPE);
+    assert_true(f->upstream->is_aborted);
+}
+
 static void test_idle(void **state)
 {
     struct fixture *f = *state;
@@ -477,6 +491,7 @@ int main(void)
         relay_test(test_a_reset_of_the_client),
         relay_test(test_an_answer_survives_a_broken_upload),
         relay_test(test_a_broken_upload_then_a_reset),
+        relay_test(test_a_client_that_left_in_the_middle),
         relay_test(test_idle),
         relay_test(test_half_closed_and_idle),
         relay_test(test_a_greedy_flow_takes_turns),
