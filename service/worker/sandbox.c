@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <seccomp.h>
 #include <stddef.h>
+#include <stdint.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 
@@ -80,11 +81,13 @@ static int deny_calls(scmp_filter_ctx filter)
     return 0;
 }
 
+/* The kernel looks at an int; bits above it must not hide one. */
 static int deny_sockets(scmp_filter_ctx filter)
 {
     for (size_t i = 0; i < sizeof(denied_families) / sizeof(*denied_families); i++) {
+        scmp_datum_t family = (scmp_datum_t)denied_families[i];
         int err = seccomp_rule_add(filter, SCMP_ACT_ERRNO(EPERM), SCMP_SYS(socket), 1,
-                                   SCMP_A0(SCMP_CMP_EQ, (scmp_datum_t)denied_families[i]));
+                                   SCMP_A0(SCMP_CMP_MASKED_EQ, UINT32_MAX, family));
         if (err < 0)
             return err;
     }
