@@ -1,12 +1,13 @@
 /* DNS messages: read a question, write an answer of our own, read an answer's addresses and TTL.
- * All by hand and without allocation, because every conversation starts here; ldns is the judge in
- * the tests.
+ * By hand and without allocation, because every conversation starts here; ldns reads only what
+ * rules give as text (dns_message_rewritten), and is the judge in the tests.
  *
  * Names are text, lower case, no trailing dot. A dot or an odd byte inside a label is written \DDD
  * (RFC 1035 sec. 5.1), so that a plain dot always separates two labels. */
 #ifndef ADBLOCK_DNS_MESSAGE_H
 #define ADBLOCK_DNS_MESSAGE_H
 
+#include "adblock/filter.h"
 #include "base/endpoint.h"
 
 #include <stdbool.h>
@@ -53,6 +54,12 @@ ssize_t dns_message_blocked(const void *query, size_t size, const struct dns_que
 ssize_t dns_message_error(const void *query, size_t size, int rcode, uint8_t *to, size_t capacity);
 ssize_t dns_message_addresses(const void *query, size_t size, const struct dns_question *question,
                               const struct address *addresses, size_t count, uint32_t ttl_s,
+                              uint8_t *to, size_t capacity);
+/* What a rule gives instead (filter_answers): records, an RCODE alone, or an alias with
+ * its target's records behind it, which the caller looked up. No answers: "no data". The size,
+ * -EINVAL for one that cannot be written (drop the rule's answer), or -ENOBUFS. */
+ssize_t dns_message_rewritten(const void *query, size_t size, const struct dns_question *question,
+                              const struct filter_answer *answers, size_t count, uint32_t ttl_s,
                               uint8_t *to, size_t capacity);
 /* Header and question with TC set: "ask again over TCP". */
 ssize_t dns_message_truncated(const void *query, size_t size, const struct dns_question *question,

@@ -3,16 +3,22 @@
 #include "adblock/dns_wire.h"
 
 #include <errno.h>
-#include <string.h>
 
 enum { POINTER_BITS = 0xc0, ESCAPE_BYTES = 4, HOPS_MAX = 128 };
 
-/* How a byte of a label is written: itself, its lower case, or 0 for an escape. */
-static uint8_t plain(uint8_t c)
+/* What to add to a byte of a label to write it in lower case; ESCAPED for one that needs \DDD. */
+enum { ESCAPED = 1, TO_LOWER = 'a' - 'A' };
+static const uint8_t adding[256] = {
+    [0 ... ' '] = ESCAPED, ['.'] = ESCAPED,           ['A' ... 'Z'] = TO_LOWER,
+    ['\\'] = ESCAPED,      [0x7f ... 0xff] = ESCAPED,
+};
+
+static void write_escape(char *to, uint8_t c)
 {
-    if (c >= 'A' && c <= 'Z')
-        return c | 0x20;
-    return c > ' ' && c < 0x7f && c != '.' && c != '\\' ? c : 0;
+    to[0] = '\\';
+    to[1] = (char)('0' + c / 100);
+    to[2] = (char)('0' + c / 10 % 10);
+    to[3] = (char)('0' + c % 10);
 }
 
 /* Returns the text's new length, or 0 when it does not fit. */
@@ -20,20 +26,17 @@ static size_t append_label(char *text, size_t length, const uint8_t *label, size
 {
     if (length + size > NAME_MAX_BYTES)
         return 0;
-    for (size_t i = 0; i < size; i++) {
-        uint8_t c = plain(label[i]);
-        if (c) {
-            if (length == NAME_MAX_BYTES)
-                return 0;
-            text[length++] = (char)c;
+    for (const uint8_t *end = label + size; label < end; label++) {
+        uint8_t add = adding[*label];
+        if (add != ESCAPED) {
+            text[length++] = (char)(*label + add);
             continue;
         }
-        if (length + ESCAPE_BYTES > NAME_MAX_BYTES)
+        /* the rest of the label has to fit as well */
+        if (length + ESCAPE_BYTES + (size_t)(end - label - 1) > NAME_MAX_BYTES)
             return 0;
-        text[length++] = '\\';
-        text[length++] = (char)('0' + label[i] / 100);
-        text[length++] = (char)('0' + label[i] / 10 % 10);
-        text[length++] = (char)('0' + label[i] % 10);
+        write_escape(text + length, *label);
+        length += ESCAPE_BYTES;
     }
     return length;
 }
@@ -54,7 +57,6 @@ static int follow(const struct dns_reader *reader, size_t at, size_t *before, in
 
 int dns_read_name(struct dns_reader *reader, int with_pointers, char ret[NAME_MAX_BYTES + 1])
 {
-    char text[NAME_MAX_BYTES + 1];
     size_t length = 0, wire = 1, at = reader->at, before = at, end = 0;
     int hops = 0;
     for (;;) {
@@ -75,13 +77,12 @@ int dns_read_name(struct dns_reader *reader, int with_pointers, char ret[NAME_MA
         if (wire > DNS_WIRE_NAME_MAX || reader->size - at - 1 < size)
             return -EBADMSG;
         if (length > 0 && length < NAME_MAX_BYTES)
-            text[length++] = '.';
-        length = append_label(text, length, reader->data + at + 1, size);
+            ret[length++] = '.';
+        length = append_label(ret, length, reader->data + at + 1, size);
         if (length == 0)
             return -EBADMSG;
         at += 1 + size;
     }
-    memcpy(ret, text, length);
     ret[length] = '\0';
     reader->at = end ? end : at + 1;
     return 0;

@@ -71,7 +71,7 @@ struct dns_reader {
 /* The name at reader->at as text: lower case, no trailing dot, dots and odd bytes inside labels as
  * \DDD (RFC 1035 sec. 5.1), so that every plain dot separates two labels. Compression pointers are
  * followed if `with_pointers` and must point backwards, which ends every chain. 0 and the reader
- * behind the name, or -EBADMSG, also for a name too long for `ret`. */
+ * behind the name, or -EBADMSG, also for a name too long for `ret`, which then holds anything. */
 int dns_read_name(struct dns_reader *reader, int with_pointers, char ret[NAME_MAX_BYTES + 1]);
 /* The same without the text. */
 int dns_skip_name(struct dns_reader *reader);

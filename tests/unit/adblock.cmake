@@ -3,6 +3,7 @@
 atlantic_unit_test(dns_message LINKS adblock base ldns)
 atlantic_unit_test(dns_message_answer LINKS adblock base ldns)
 atlantic_unit_test(dns_message_reply LINKS adblock base ldns)
+atlantic_unit_test(dns_message_rewrite LINKS adblock base ldns)
 atlantic_unit_test(filter_names LINKS adblock base)
 atlantic_unit_test(http_collect LINKS adblock base)
 atlantic_unit_test(http_gate SOURCES gate_rig.c ../fake/fake_filter.c LINKS adblock fake base)
