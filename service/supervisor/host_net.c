@@ -123,6 +123,15 @@ int host_net_repair(struct host_net *host_net, const struct fence *fence,
     return add_routes(host_net, fence, error);
 }
 
+int host_net_reroute(struct host_net *host_net, const struct fence *fence,
+                     struct host_net_error *error)
+{
+    int err = routes_remove(host_net->netlink);
+    if (err < 0)
+        return explain(error, err, "cannot remove routes and rules of", fence->tun);
+    return add_routes(host_net, fence, error);
+}
+
 /* Each step is tried, whatever became of the one before; the first failure is told. */
 int host_net_down(struct host_net *host_net, const char *tun, struct host_net_error *error)
 {

@@ -30,6 +30,9 @@ int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t m
  * gone, go down and up again. */
 int host_net_repair(struct host_net *host_net, const struct fence *fence,
                     struct host_net_error *error);
+/* Rules anew: the LAN's networks are others now. Meanwhile the fence holds. */
+int host_net_reroute(struct host_net *host_net, const struct fence *fence,
+                     struct host_net_error *error);
 /* Everything as it was before. Also for leftovers: `tun` is deleted when it is a TUN device. */
 int host_net_down(struct host_net *host_net, const char *tun, struct host_net_error *error);
 

@@ -89,6 +89,7 @@ static int execute(const struct process_options *options, int program_fd)
 static _Noreturn void run_child(const struct process_options *options, int program_fd,
                                 int report_fd)
 {
+    setsid(); /* a Ctrl-C in our terminal is for us alone */
     notify_forget();
     reset_signals();
     umask(S_IRWXG | S_IRWXO);

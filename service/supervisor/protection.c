@@ -145,17 +145,6 @@ static void use_settings(struct protection *protection)
     fence->tun6 = tun->address6;
 }
 
-int protection_configure(struct protection *protection, const struct config *config, uid_t worker,
-                         struct protection_error *error)
-{
-    protection->config = config;
-    protection->worker = worker;
-    admission_set_config(&protection->admission, config, "/etc/resolv.conf");
-    if (!protection_is_up(protection))
-        use_settings(protection);
-    return protection->is_armed ? arm(protection, error) : 0;
-}
-
 int protection_lock(struct protection *protection, struct protection_error *error)
 {
     protection->is_open_to_worker = false;
@@ -294,6 +283,14 @@ static void mend_routing(struct protection *protection)
         rebuild(protection);
 }
 
+static void reroute(struct protection *protection)
+{
+    struct host_net_error why;
+    if (protection_is_up(protection) &&
+        host_net_reroute(protection->host_net, &protection->fence, &why) < 0)
+        rebuild(protection);
+}
+
 static void on_links(void *owner)
 {
     struct protection *protection = owner;
@@ -306,8 +303,25 @@ static void on_links(void *owner)
     log_info("network devices or addresses changed devices=%zu networks=%zu",
              protection->links.device_count, protection->links.onlink_count);
     mend_fence(protection);
-    if (protection_is_up(protection) && protection->fence.admits_lan)
-        mend_routing(protection);
+    if (protection->fence.admits_lan)
+        reroute(protection);
+}
+
+int protection_configure(struct protection *protection, const struct config *config, uid_t worker,
+                         struct protection_error *error)
+{
+    bool had_lan = protection->fence.admits_lan;
+    protection->config = config;
+    protection->worker = worker;
+    admission_set_config(&protection->admission, config, "/etc/resolv.conf");
+    if (!protection_is_up(protection))
+        use_settings(protection);
+    if (!protection->is_armed)
+        return 0;
+    int err = arm(protection, error);
+    if (err == 0 && protection->fence.admits_lan != had_lan)
+        reroute(protection);
+    return err;
 }
 
 static void on_routing(void *owner)

@@ -45,8 +45,7 @@ enum exit_status provisions_open(struct settings *settings, const char *run_dir,
     struct provisions provisions = {.settings = *settings, .control_fd = -1, .state_fd = -1};
     struct doors_error why;
     enum exit_status status = EXIT_FINE;
-    *settings = (struct settings){.config_fd = -1};
-    if (doors_open(&provisions.settings.config->local, NULL, &provisions.doors, &why) < 0) {
+    if (doors_open(&settings->config->local, NULL, &provisions.doors, &why) < 0) {
         snprintf(error->text, sizeof(error->text), "%s", why.text);
         status = EXIT_LISTEN;
     } else if (open_control(&provisions, run_dir, error) < 0 ||
@@ -54,9 +53,11 @@ enum exit_status provisions_open(struct settings *settings, const char *run_dir,
         status = EXIT_TROUBLE;
     }
     if (status != EXIT_FINE) {
+        provisions.settings = (struct settings){.config_fd = -1}; /* still the caller's */
         provisions_close(&provisions);
         return status;
     }
+    *settings = (struct settings){.config_fd = -1};
     *ret = provisions;
     return EXIT_FINE;
 }

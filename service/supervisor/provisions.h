@@ -18,7 +18,7 @@ struct provisions_error {
     char text[640]; /* the one line to tell */
 };
 
-/* Takes `settings` over in any case. EXIT_FINE, EXIT_LISTEN, EXIT_TROUBLE. */
+/* EXIT_FINE, and `settings` is taken over; EXIT_LISTEN, EXIT_TROUBLE, and it is not. */
 enum exit_status provisions_open(struct settings *settings, const char *run_dir,
                                  const char *state_dir, struct provisions *ret,
                                  struct provisions_error *error);

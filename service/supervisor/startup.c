@@ -10,7 +10,12 @@
 #include "service/supervisor/wish.h"
 
 #include <errno.h>
+#include <limits.h>
+#include <stdio.h>
+#include <time.h>
 #include <unistd.h>
+
+enum { WORKER_END_TENTHS_S = 50 };
 
 static enum exit_status take_run_dir(const char *run_dir, const char *state_dir, int *ret_lock)
 {
@@ -100,12 +105,26 @@ static enum exit_status probe_tun(void)
     return EXIT_NO_TUN;
 }
 
+/* A supervisor that ends puts its sockets away; one that was killed does not, and its worker may
+ * still hold the ports while it flushes. */
+static bool was_killed(const char *run_dir)
+{
+    char path[PATH_MAX];
+    snprintf(path, sizeof(path), "%s/control.sock", run_dir);
+    return access(path, F_OK) == 0;
+}
+
 static enum exit_status provide(struct startup *startup, const struct startup_options *options,
                                 struct settings *settings)
 {
+    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
     struct provisions_error why;
-    enum exit_status status =
-        provisions_open(settings, options->run_dir, options->state_dir, &startup->provisions, &why);
+    int patience = was_killed(options->run_dir) ? WORKER_END_TENTHS_S : 0;
+    enum exit_status status;
+    while ((status = provisions_open(settings, options->run_dir, options->state_dir,
+                                     &startup->provisions, &why)) == EXIT_LISTEN &&
+           patience-- > 0)
+        nanosleep(&pause, NULL);
     if (status != EXIT_FINE)
         log_error("%s", why.text);
     return status;

@@ -16,11 +16,13 @@ static int open_driver(void)
 
 int tun_device_probe(void)
 {
+    unsigned features;
     int fd = open_driver();
     if (fd < 0)
         return fd;
+    int err = ioctl(fd, TUNGETFEATURES, &features) < 0 ? -errno : 0;
     close(fd);
-    return 0;
+    return err;
 }
 
 static int attach(int fd, const char *name, int flags)

@@ -7,6 +7,7 @@
  *   withdraw ADDR tcp|udp
  *   report N NAME TEXT      IPC_REPORT once it is ready
  *   dumb            never answer a ping
+ *   linger          take a second to end when the wire does
  *   keep            do not let go of the TUN when told to
  *   nonsense        send a message of the wrong size
  *   connect ADDR    once a TUN is there: open a TCP connection, log "connected ADDR ERRNO", keep
@@ -32,7 +33,7 @@
 enum { WIRE = 3, SENDERS_MAX = 8, LINE = 400 };
 
 static int state_dir = -1, tun = -1;
-static bool is_dumb, keeps_tun, has_vnet, echoes, is_started;
+static bool is_dumb, lingers, keeps_tun, has_vnet, echoes, is_started;
 static char refusal[IPC_TEXT_MAX];
 static int senders[SENDERS_MAX];
 static int sender_count;
@@ -117,6 +118,8 @@ static void obey(char *line)
         snprintf(refusal, sizeof(refusal), "%s", rest);
     else if (strcmp(line, "dumb") == 0)
         is_dumb = true;
+    else if (strcmp(line, "linger") == 0)
+        lingers = true;
     else if (strcmp(line, "keep") == 0)
         keeps_tun = true;
     else if (strcmp(line, "echo") == 0)
@@ -159,6 +162,17 @@ static void take_admitted(const struct ipc_message *message)
     note(text);
 }
 
+/* Never served, but held as a worker holds them. */
+static void hold_doors(const int *fds, size_t count)
+{
+    static int held[IPC_FDS_MAX];
+    static size_t held_count;
+    for (size_t i = 0; i < held_count; i++)
+        close(held[i]);
+    for (held_count = 0; held_count < count; held_count++)
+        held[held_count] = fds[held_count];
+}
+
 static void let_go(void)
 {
     if (!keeps_tun && tun >= 0) {
@@ -198,7 +212,11 @@ static void take(const struct ipc_message *message, const int *fds, size_t count
         note(has_vnet ? "tun vnet" : "tun");
         break;
     case IPC_TUN_OFF: let_go(); break;
-    case IPC_LISTEN: note("listen"); break;
+    case IPC_LISTEN:
+        note("listen");
+        hold_doors(fds, count);
+        keeps = true;
+        break;
     case IPC_ADMITTED: take_admitted(message); break;
     case IPC_PING:
         if (!is_dumb)
@@ -219,6 +237,8 @@ static void listen_to_supervisor(void)
     int err;
     while ((err = ipc_receive(WIRE, false, &message, fds, &count)) == 0)
         take(&message, fds, count);
+    if (err != -EAGAIN && lingers)
+        sleep(1);
     if (err != -EAGAIN)
         exit(err == ERR_EOF ? 0 : 1);
 }

@@ -71,17 +71,17 @@ def applications_reach_the_tun(lab, service):
     assert echoes('2001:db8:1::1', 53, f'(41, 76, struct.pack("!I", {index}))')
 
 
-def echoes(address, port, option=''):
+def echoes(address, port, option='', inside_of=HOST):
     """A datagram comes back: the fake worker turns what it reads from the TUN around."""
     code = f'''
 import socket, struct
 one = socket.socket(socket.AF_INET6 if ':' in '{address}' else socket.AF_INET, socket.SOCK_DGRAM)
-one.settimeout(2)
+one.settimeout(1)
 option = {option or None}
 if option: one.setsockopt(*option)
 one.sendto(b'hello', ('{address}', {port}))
 print(one.recv(100))'''
-    return 'hello' in inside(HOST, sys.executable, '-c', code, check=False).stdout
+    return 'hello' in inside(inside_of, sys.executable, '-c', code, check=False).stdout
 
 
 def an_upload_survives_close(lab, service):
@@ -293,6 +293,64 @@ for port in (9, 53, 853, 5353):
     assert not frames.leaks(ADMITTED | {('192.168.7.1', 'udp', 9)}), frames.leaks()
     turn_off(service)
     assert_same(before, lab.snapshot())
+
+
+def the_lan_follows_a_reload(lab, service):
+    run('ip', '-n', HOST, 'addr', 'add', '192.168.7.2/24', 'dev', 'eth0')
+    service.write_script(READY)
+    service.start()
+    before = lab.snapshot()
+    turn_on(service)
+    for setting, count in (('true', 1), ('false', 0)):
+        service.write_config(f'{UPSTREAMS}allow_lan: {setting}\n')
+        assert 'error' not in service.ask('reload')
+        assert run('ip', '-n', HOST, 'rule').stdout.count('192.168.7.0/24') == count
+    turn_off(service)
+    assert_same(before, lab.snapshot())
+
+
+def routes_pushed_by_the_network_change_nothing(lab, service):
+    """TunnelVision (routes by DHCP) and TunnelCrack (a LAN that lies about its prefix)."""
+    service.write_config(f'{UPSTREAMS}allow_lan: true\n')
+    service.write_script(READY)
+    service.start()
+    turn_on(service)
+    for prefix in ('203.0.113.11/32', '203.0.113.0/24', '0.0.0.0/1', '128.0.0.0/1'):
+        run('ip', '-n', HOST, 'route', 'add', prefix, 'via', fence_lab.ROUTER4)
+    for prefix in ('2001:db8:2::11/128', '::/1', '8000::/1'):
+        run('ip', '-n', HOST, 'route', 'add', prefix, 'via', fence_lab.ROUTER6)
+    run('ip', '-n', HOST, 'addr', 'add', '203.0.113.77/24', 'dev', 'eth0')
+    run('ip', '-n', HOST, 'addr', 'add', '2001:db8:2::77/64', 'dev', 'eth0')
+    time.sleep(0.2)
+    assert_no_leak(lab, users=(None,))
+
+
+def a_link_may_go_down_and_up(lab, service):
+    service.write_script(READY)
+    service.start()
+    turn_on(service)
+    with lab.capture() as frames:
+        for _ in range(5):
+            run('ip', '-n', HOST, 'link', 'set', 'eth0', 'down')
+            run('ip', '-n', HOST, 'link', 'set', 'eth0', 'up')
+            probe()
+    assert not frames.leaks(), frames.leaks()
+
+
+def containers_take_the_tunnel(lab, service):
+    box = lab.add_box()
+    service.write_script(READY + 'echo\n')
+    service.start()
+    with lab.capture() as frames:
+        assert not echoes('203.0.113.11', 7777, inside_of=box)
+    assert frames.has(('203.0.113.11', 'udp', 7777)) # without protection: out it goes
+    turn_on(service)
+    with lab.capture() as frames:
+        assert echoes('203.0.113.11', 7777, inside_of=box)
+        assert echoes('192.0.2.1', 53, inside_of=box)
+        service.stop(signal.SIGKILL)
+        assert not echoes('203.0.113.11', 7777, inside_of=box)
+    assert not frames.leaks(ADMITTED), frames.leaks(ADMITTED)
 
 
 def nobody_outside_speaks_to_the_tunnel_address(lab, service):

@@ -16,7 +16,7 @@ import time
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 PREFIX = 'fen'
-HOST, ROUTER, NET = (f'{PREFIX}-{name}' for name in ('host', 'router', 'net'))
+HOST, ROUTER, NET, BOX = (f'{PREFIX}-{name}' for name in ('host', 'router', 'net', 'box'))
 HOST4, ROUTER4, SERVER4 = '192.0.2.2', '192.0.2.1', '203.0.113.10'
 HOST6, ROUTER6, SERVER6 = '2001:db8:1::2', '2001:db8:1::1', '2001:db8:2::10'
 TUN = 'atlantic-tun0'
@@ -156,9 +156,20 @@ class Lab:
         run('ip', '-n', a, 'link', 'set', a_name, 'up')
         run('ip', '-n', b, 'link', 'set', b_name, 'up')
 
+    def add_box(self):
+        """A container behind the host, in a network of its own."""
+        run('ip', 'netns', 'add', BOX)
+        self.cable(HOST, 'box0', BOX, 'eth0')
+        run('ip', '-n', BOX, 'link', 'set', 'lo', 'up')
+        run('ip', '-n', HOST, 'addr', 'add', '172.20.0.1/24', 'dev', 'box0')
+        run('ip', '-n', BOX, 'addr', 'add', '172.20.0.2/24', 'dev', 'eth0')
+        run('ip', '-n', BOX, 'route', 'add', 'default', 'via', '172.20.0.1')
+        inside(HOST, 'sysctl', '-qw', 'net.ipv4.ip_forward=1')
+        return BOX
+
     def demolish(self):
         self.processes.end_all()
-        for name in (HOST, ROUTER, NET):
+        for name in (HOST, ROUTER, NET, BOX):
             run('ip', 'netns', 'del', name, check=False)
         run('rm', '-rf', self.folder)
 

@@ -111,6 +111,49 @@ def what_is_wrong_is_one_line_and_a_status(lab, service):
     fails(9, 'another atlanticd is running')
 
 
+def a_killed_supervisors_worker_may_linger(lab, service):
+    service.write_script(READY + 'linger\n')
+    service.start()
+    before = lab.snapshot()
+    turn_on(service)
+    service.stop(signal.SIGKILL)
+    service.start() # although the ports are still in use
+    assert until(lambda: state_of(service) == ('on', 'armed')), service.ask('status')
+    service.ask('off')
+    assert_same(before, lab.snapshot())
+
+
+def without_a_tun_driver_it_says_so(lab, service):
+    for hidden in ('mount -t tmpfs none /dev/net', 'mount --bind /dev/null /dev/net/tun'):
+        service.wrapper = ('sh', '-c', f'{hidden} && exec "$@"', 'sh')
+        done = service.once('--on')
+        assert done.returncode == 4 and 'cannot open /dev/net/tun' in done.stderr, done
+        assert len(done.stderr.splitlines()) == 1, done.stderr
+
+
+def a_host_without_ipv6_is_protected_too(lab, service):
+    inside(HOST, 'sysctl', '-qw', 'net.ipv6.conf.all.disable_ipv6=1',
+           'net.ipv6.conf.default.disable_ipv6=1')
+    before = lab.snapshot()
+    service.write_script(READY)
+    service.start()
+    turn_on(service)
+    assert_no_leak(lab, users=(None,))
+    service.ask('off')
+    assert_same(before, lab.snapshot())
+
+
+def an_off_does_not_wait_for_ever(lab, service):
+    service.write_script(READY + 'keep\n')
+    service.start()
+    before = lab.snapshot()
+    turn_on(service)
+    start = time.monotonic()
+    assert service.ask('off')['state'] == 'off'
+    assert time.monotonic() - start < 2
+    assert_same(before, lab.snapshot())
+
+
 def the_capabilities_of_the_unit_are_enough(lab, service):
     before = lab.snapshot()
     with open(f'{HERE}/../../packaging/systemd/atlanticd.service.in', encoding='ascii') as file:
