@@ -208,6 +208,7 @@ static void apply_category(const struct builder *builder, struct rule *rule)
     const char *category = builder->source->category;
     if (category && strcmp(category, "allow") == 0) {
         rule->flags |= RULE_EXCEPTION | RULE_IMPORTANT | RULE_OWN;
+        rule->flags &= ~(uint32_t)RULE_DNSREWRITE;
         rule->values[RULE_ANSWER] = (struct slice){NULL, 0};
     } else if (category && strcmp(category, "deny") == 0) {
         rule->flags |= RULE_IMPORTANT | RULE_OWN;

@@ -95,3 +95,41 @@ const struct condition_answer *condition_answer(const void *condition)
 {
     return condition;
 }
+
+static bool are_texts_sound(const struct image *image, enum rule_condition which,
+                            const void *condition)
+{
+    const struct condition_clients *clients = condition;
+    const struct condition_words *words = condition;
+    size_t strings = image->sections[IMAGE_STRINGS].count;
+    for (uint32_t i = 0; i < clients->head.count; i++) {
+        uint32_t text = which == RULE_CLIENT ? clients->items[i].text
+                        : which == RULE_CTAG ? words->items[i] >> 1
+                                             : 0;
+        uint8_t bits = which == RULE_CLIENT ? clients->items[i].bits : 0;
+        if (text >= strings || bits > 128)
+            return false;
+    }
+    return true;
+}
+
+bool condition_is_sound(const struct image *image, enum rule_condition which, uint32_t at)
+{
+    static const uint8_t item_bytes[RULE_CONDITIONS] = {
+        [RULE_DOMAIN] = sizeof(uint64_t),    [RULE_TO] = sizeof(uint64_t),
+        [RULE_DENYALLOW] = sizeof(uint64_t), [RULE_CLIENT] = sizeof(struct condition_client),
+        [RULE_CTAG] = sizeof(uint32_t),      [RULE_DNSTYPE] = sizeof(uint32_t),
+    };
+    size_t size = image->sections[IMAGE_CONDITIONS].count;
+    if (at % CONDITION_ALIGNMENT != 0 || at > size)
+        return false;
+    if (which == RULE_ANSWER)
+        return size - at >= sizeof(struct condition_answer) &&
+               condition_answer(image_condition(image, at))->text <
+                   image->sections[IMAGE_STRINGS].count;
+    if (size - at < sizeof(struct condition_head))
+        return false;
+    const struct condition_head *head = image_condition(image, at);
+    return head->count <= (size - at - sizeof(*head)) / item_bytes[which] &&
+           are_texts_sound(image, which, head);
+}

@@ -40,4 +40,7 @@ bool condition_has_tag(const struct image *image, const void *condition, const c
 bool condition_has_type(const void *condition, uint16_t qtype);
 const struct condition_answer *condition_answer(const void *condition);
 
+/* Does the condition at that place lie within its section, and its texts in theirs? */
+bool condition_is_sound(const struct image *image, enum rule_condition which, uint32_t at);
+
 #endif

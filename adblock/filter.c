@@ -2,6 +2,7 @@
 #include "adblock/filter.h"
 
 #include "adblock/filter_state.h"
+#include "adblock/image_check.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -22,6 +23,8 @@ int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter 
 {
     struct image image;
     int err = image_read(data, size, &image);
+    if (err == 0 && !image_is_sound(&image))
+        err = -EBADMSG;
     if (err < 0)
         return err;
     struct filter *filter = calloc(1, sizeof(*filter));

@@ -91,8 +91,9 @@ static void weigh(struct asking *asking, const struct image_traits *traits, stru
     if (asking->on_match)
         asking->on_match(asking->owner, &found);
     if (takes_back) {
-        if (asking->back_count < FILTER_ANSWERS_MAX)
-            asking->backs[asking->back_count++] = condition(asking, traits, RULE_ANSWER);
+        const struct condition_answer *back = condition(asking, traits, RULE_ANSWER);
+        if (back && asking->back_count < FILTER_ANSWERS_MAX)
+            asking->backs[asking->back_count++] = back;
         return;
     }
     keep_answer(asking, traits, &found, weight);
@@ -124,10 +125,10 @@ static void ask_names(struct asking *asking)
         while (hostset_next(&filter->names, &walks[i], &place)) {
             const struct image_class *class =
                 image_class(&filter->image, hostset_value(&filter->names, place));
+            if (!filter_class_covers(class, i + 1 == asking->site.count))
+                continue;
             const struct image_traits *traits = image_traits(&filter->image, class->traits);
-            bool is_whole = i + 1 == asking->site.count;
-            if ((class->scope != RULE_TREE && (class->scope == RULE_EXACT) != is_whole) ||
-                !is_met(asking, traits) ||
+            if (!is_met(asking, traits) ||
                 ((traits->flags & RULE_MOST_SPECIFIC) && is_outspoken(asking, class->list, i + 1)))
                 continue;
             weigh(asking, traits,
@@ -273,6 +274,8 @@ static void take_prefix(const struct filter *filter, const struct address *addre
     while (hostset_next(&filter->names, &walk, &place)) {
         const struct image_class *class =
             image_class(&filter->image, hostset_value(&filter->names, place));
+        if (!class)
+            continue;
         const struct image_traits *traits = image_traits(&filter->image, class->traits);
         bool is_exception = traits->flags & RULE_EXCEPTION;
         if (ret->action == VERDICT_ALLOW || (ret->action == VERDICT_BLOCK && !is_exception))

@@ -22,6 +22,8 @@ static void describe_name(const struct filter *filter, const struct verdict *ver
 {
     const struct image_class *class =
         image_class(&filter->image, hostset_value(&filter->names, verdict->rule));
+    if (!class)
+        return;
     snprintf(ret, capacity, "%s%s%s", image_string(&filter->image, class->prefix),
              tail(host, verdict->labels), image_string(&filter->image, class->suffix));
 }

@@ -171,10 +171,10 @@ static bool search_names(struct search *search, enum netset_group group)
         while (hostset_next(&filter->names, &walks[i], &place)) {
             const struct image_class *class =
                 image_class(&filter->image, hostset_value(&filter->names, place));
+            if (!filter_class_covers(class, i + 1 == host->count))
+                continue;
             const struct image_traits *traits = image_traits(&filter->image, class->traits);
-            bool is_whole = i + 1 == host->count;
-            if ((class->scope != RULE_TREE && (class->scope == RULE_EXACT) != is_whole) ||
-                !is_of_group(&filter->image, traits, group) || !is_worth_it(search, traits) ||
+            if (!is_of_group(&filter->image, traits, group) || !is_worth_it(search, traits) ||
                 !is_met(search, traits))
                 continue;
             struct verdict found = {.list = class->list, .rule = place, .labels = (uint8_t)(i + 1)};

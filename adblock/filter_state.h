@@ -26,6 +26,12 @@ struct filter {
 /* Takes the block: malloc'ed, or mapped. 0; -EBADMSG, -ENOMEM (the block stays the caller's). */
 int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter **ret);
 
+/* Does a name rule of that class, found at the whole name or at one above it, speak of the name? */
+static inline bool filter_class_covers(const struct image_class *class, bool is_whole_name)
+{
+    return class && (class->scope == RULE_TREE || (class->scope == RULE_EXACT) == is_whole_name);
+}
+
 /* Does the rule's pattern match? `original` is the subject as it was asked, for rules that care for
  * case; `at` is where the pattern has to begin, -1 if anywhere. */
 bool filter_matches(const struct filter *filter, const struct image_rule *rule,

@@ -40,8 +40,9 @@ static inline void hostset_prefetch(const struct hostset *set, uint64_t hash)
 static inline void hostset_find(const struct hostset *set, uint64_t hash, struct hostset_walk *ret)
 {
     const uint32_t *bucket = set->buckets + hostset_bucket(hash, set->bucket_count);
-    ret->at = set->entries + bucket[0];
-    ret->end = set->entries + bucket[1];
+    uint32_t end = bucket[1] < set->count ? bucket[1] : set->count;
+    ret->at = set->entries + (bucket[0] < end ? bucket[0] : end);
+    ret->end = set->entries + end;
     ret->tag = hash << HOSTSET_VALUE_BITS;
     __builtin_prefetch(ret->at);
 }

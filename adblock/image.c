@@ -51,6 +51,13 @@ static uint64_t checksum(const uint8_t *data, size_t size)
     return XXH3_64bits(data + start, size - start);
 }
 
+void image_seal(uint8_t *data, size_t size)
+{
+    struct header *header = (struct header *)data;
+    header->size = size;
+    header->checksum = checksum(data, size);
+}
+
 int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
                size_t *ret_size)
 {
@@ -68,7 +75,6 @@ int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uin
     memcpy(header->magic, magic, sizeof(magic));
     header->version = VERSION;
     header->sections = IMAGE_SECTIONS;
-    header->size = size;
     header->seed = seed;
     size_t at = aligned(sizeof(*header));
     for (int i = 0; i < IMAGE_SECTIONS; i++) {
@@ -80,7 +86,7 @@ int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uin
         memset(data + at + bytes, 0, aligned(bytes) - bytes);
         at += aligned(bytes);
     }
-    header->checksum = checksum(data, size);
+    image_seal(data, size);
     *ret = data;
     *ret_size = size;
     return 0;

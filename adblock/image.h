@@ -68,6 +68,9 @@ struct image {
 /* Put the sections together. The block is malloc'ed and the caller's; -ENOMEM. */
 int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
                size_t *ret_size);
+/* Write size and checksum into a block's header. For image_make, and for tests that alter blocks.
+ */
+void image_seal(uint8_t *data, size_t size);
 /* Look at a block, which must outlive *ret. -EBADMSG: truncated, altered, or of another version. */
 int image_read(const uint8_t *data, size_t size, struct image *ret);
 
@@ -76,9 +79,11 @@ static inline const char *image_string(const struct image *image, uint32_t at)
     return (const char *)image->sections[IMAGE_STRINGS].data + at;
 }
 
+/* NULL if there is none: values of names are not checked before. */
 static inline const struct image_class *image_class(const struct image *image, uint32_t at)
 {
-    return (const struct image_class *)image->sections[IMAGE_CLASSES].data + at;
+    const struct image_class *classes = image->sections[IMAGE_CLASSES].data;
+    return at < image->sections[IMAGE_CLASSES].count ? classes + at : NULL;
 }
 
 static inline const struct image_traits *image_traits(const struct image *image, uint32_t at)

@@ -12,6 +12,7 @@ struct netset netset_of(const struct image *image)
         .entries = image->sections[IMAGE_KEY_ENTRIES].data,
         .bucket_count = (uint32_t)image->sections[IMAGE_KEY_BUCKETS].count - 1,
         .count = (uint32_t)image->sections[IMAGE_RULES].count,
+        .entry_count = (uint32_t)image->sections[IMAGE_KEY_ENTRIES].count,
         .sieve = image->sections[IMAGE_KEY_SIEVE].data,
         .sieve_mask = (uint32_t)image->sections[IMAGE_KEY_SIEVE].count * 64 - 1,
     };
@@ -26,10 +27,11 @@ static inline bool visit_key(const struct netset *set, uint32_t key, long key_st
     if (!(set->sieve[(key & set->sieve_mask) / 64] >> (key % 64) & 1))
         return false;
     const uint32_t *bucket = set->buckets + netset_bucket(key, set->bucket_count);
-    for (uint32_t i = bucket[0]; i < bucket[1]; i++) {
-        if (set->entries[i] >> 32 != key)
-            continue;
+    uint32_t end = bucket[1] < set->entry_count ? bucket[1] : set->entry_count;
+    for (uint32_t i = bucket[0]; i < end; i++) {
         uint32_t rule = (uint32_t)set->entries[i];
+        if (set->entries[i] >> 32 != key || rule >= set->count)
+            continue;
         uint16_t key_at = set->rules[rule].key_at;
         long at = -1;
         if (key_at != NETSET_ANYWHERE && key_start >= 0) {

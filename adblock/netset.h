@@ -36,7 +36,7 @@ struct netset {
     const uint32_t *buckets; /* bucket_count + 1 places in entries */
     const uint64_t *entries; /* key << 32 | rule */
     const uint64_t *sieve;   /* a bit for each key there may be: most are not there */
-    uint32_t bucket_count, count, regex_count, sieve_mask;
+    uint32_t bucket_count, entry_count, count, regex_count, sieve_mask;
 };
 
 struct netset netset_of(const struct image *image);

@@ -304,7 +304,8 @@ static void choose_keys(struct netset_builder *builder, struct arranging *arrang
     if (twins > 0)
         qsort(builder->twins.data, twins, sizeof(uint64_t), twin_order);
     for (size_t i = 0; i < count; i++) {
-        struct choice choice = choose(candidates + places[i].first, places[i].count, uses);
+        struct choice choice =
+            choose(places[i].count ? candidates + places[i].first : NULL, places[i].count, uses);
         rules[i].key_at = choice.count == 1 ? choice.first->at : NETSET_ANYWHERE;
         if (twins == 0 ||
             !bsearch(&places[i].twin, builder->twins.data, twins, sizeof(uint64_t), twin_order))

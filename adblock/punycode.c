@@ -26,7 +26,7 @@ static int32_t next_point(struct slice *rest)
 {
     const unsigned char *at = (const unsigned char *)rest->data;
     size_t more = at[0] < 0x80 ? 0 : at[0] < 0xc2 ? 4 : at[0] < 0xe0 ? 1 : at[0] < 0xf0 ? 2 : 3;
-    if (more >= rest->size || at[0] > 0xf4)
+    if (more > 3 || more >= rest->size || at[0] > 0xf4)
         return -EINVAL;
     int32_t point = more == 0 ? at[0] : at[0] & (0x3f >> more);
     for (size_t i = 1; i <= more; i++) {
