@@ -117,7 +117,7 @@ static bool was_killed(const char *run_dir)
 static enum exit_status provide(struct startup *startup, const struct startup_options *options,
                                 struct settings *settings)
 {
-    const struct timespec pause = {.tv_nsec = 100 * 1000 * 1000};
+    const struct timespec pause = {.tv_nsec = 100000000};
     struct provisions_error why;
     int patience = was_killed(options->run_dir) ? WORKER_END_TENTHS_S : 0;
     enum exit_status status;
