@@ -104,13 +104,28 @@ static int parse_ipv6(struct packet *packet)
     return skip_extension_headers(packet);
 }
 
+/* RFC 9293 sec. 3.1: kind 0 ends the list, 1 stands alone, all others have a length. lwIP believes
+ * that a length is there. */
+static bool has_sane_options(const uint8_t *options, size_t size)
+{
+    for (size_t at = 0; at < size && options[at] != 0;) {
+        size_t left = size - at;
+        size_t length = options[at] == 1 ? 1 : left < 2 ? 0 : options[at + 1];
+        if (length > left || length < (options[at] == 1 ? 1U : 2U))
+            return false;
+        at += length;
+    }
+    return true;
+}
+
 static int parse_tcp(struct packet *packet)
 {
     const uint8_t *header = packet->payload;
     if (packet->payload_size < TCP_HEADER_BYTES)
         return -EBADMSG;
     size_t header_size = (size_t)(header[12] >> 4) * 4;
-    if (header_size < TCP_HEADER_BYTES || header_size > packet->payload_size)
+    if (header_size < TCP_HEADER_BYTES || header_size > packet->payload_size ||
+        !has_sane_options(header + TCP_HEADER_BYTES, header_size - TCP_HEADER_BYTES))
         return -EBADMSG;
     packet->from.port = read16(header);
     packet->to.port = read16(header + 2);

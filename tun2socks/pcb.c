@@ -22,3 +22,22 @@ bool pcb_has_room(const struct tcp_pcb *pcb)
 {
     return pcb->snd_buf >= TCP_SND_BUF / 2 && pcb->snd_queuelen < TCP_SND_QUEUELEN / 2;
 }
+
+void pcb_repair(struct tcp_pcb *pcb, uint16_t segment_size)
+{
+    /* Any segment may carry an MSS option, and lwIP believes it. */
+    pcb->mss = segment_size;
+    /* The persist timer goes on when the probe's byte was all there was to send. */
+    if (!pcb->unsent || pcb->unacked)
+        pcb->persist_backoff = 0;
+}
+
+bool pcb_split(struct tcp_pcb *pcb, uint16_t size)
+{
+    if (tcp_split_unsent_seg(pcb, size) != ERR_OK)
+        return false;
+    struct tcp_seg *first = pcb->unsent;
+    if (first->next)
+        TCPH_FLAGS_SET(first->tcphdr, TCPH_FLAGS(first->tcphdr) & ~(unsigned)TCP_FIN);
+    return true;
+}

@@ -102,7 +102,7 @@ static void fill_window(struct tcp_stream *tcp)
         pcb->snd_wnd < tcp->peer_mss || pcb->state < ESTABLISHED)
         return;
     tcp_active_pcbs = pcb;
-    if (tcp_split_unsent_seg(pcb, (u16_t)(pcb->snd_wnd / tcp->peer_mss * tcp->peer_mss)) == ERR_OK)
+    if (pcb_split(pcb, (u16_t)(pcb->snd_wnd / tcp->peer_mss * tcp->peer_mss)))
         tcp_output(pcb);
     tcp_active_pcbs = NULL;
 }
@@ -110,8 +110,7 @@ static void fill_window(struct tcp_stream *tcp)
 static void settle(struct tcp_stream *tcp)
 {
     if (tcp->pcb) {
-        /* A segment may carry an MSS option at any time, and lwIP believes it. */
-        tcp->pcb->mss = tcp->segment_size;
+        pcb_repair(tcp->pcb, tcp->segment_size);
         send_fin(tcp);
         fill_window(tcp);
         /* Everything has arrived and nobody reads here: what still comes is reset, and waiting for
@@ -212,6 +211,10 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
     tcp->peer_mss = pcb->mss < PEER_MSS_MIN ? PEER_MSS_MIN : pcb->mss;
     tcp->segment_size = tcp_stack_segment_size(tcp->stack, tcp->peer_mss);
     pcb->mss = tcp->segment_size;
+    /* lwIP makes segments of half this at most, and stops at an assertion when they become smaller
+     * while one is queued. */
+    if (pcb->snd_wnd_max < 2U * tcp->peer_mss)
+        pcb->snd_wnd_max = 2U * tcp->peer_mss;
     return ERR_OK;
 }
 
@@ -445,7 +448,7 @@ void tcp_stream_limit_packets(struct flow *flow, size_t mtu)
         return;
     /* Superpackets are cut anew each time; without them a queued segment keeps its size. */
     tcp->peer_mss = (uint16_t)(mtu - headers);
-    if (!tcp->stack->tun->has_vnet && !tcp->pcb->unsent)
+    if (!tcp->stack->tun->has_vnet && !tcp->pcb->unsent && !tcp->pcb->unacked)
         tcp->segment_size = tcp->pcb->mss = tcp->peer_mss;
 }
 

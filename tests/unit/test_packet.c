@@ -87,6 +87,26 @@ static void refuses_bad_tcp_header_lengths(void **state)
     assert_int_equal(packet_parse(bytes, size, &packet), -EBADMSG);
 }
 
+static void refuses_broken_tcp_options(void **state)
+{
+    static const struct {
+        uint8_t options[4];
+        int result;
+    } cases[] = {{{1, 1, 1, 1}, 0},        {{0, 9, 9, 9}, 0},          {{2, 4, 5, 0xb4}, 0},
+                 {{1, 8, 3, 1}, 0},        {{1, 1, 1, 2}, -EBADMSG},   {{2, 5, 5, 0xb4}, -EBADMSG},
+                 {{3, 0, 1, 1}, -EBADMSG}, {{254, 1, 1, 1}, -EBADMSG}, {{1, 1, 8, 3}, -EBADMSG}};
+    struct segment segment = {.from = rig_address("10.0.0.1:1"),
+                              .to = rig_address("192.0.2.7:80"),
+                              .flags = ACK,
+                              .options_size = 4};
+    (void)state;
+    for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+        segment.options = cases[i].options;
+        size_t size = packet_tcp(bytes, &segment);
+        assert_int_equal(packet_parse(bytes, size, &packet), cases[i].result);
+    }
+}
+
 static void skips_ipv4_options(void **state)
 {
     size_t size = make_tcp("10.0.0.1:1", "192.0.2.7:80");
@@ -217,6 +237,7 @@ int main(void)
         cmocka_unit_test(refuses_every_truncation),
         cmocka_unit_test(refuses_a_wrong_header_checksum),
         cmocka_unit_test(refuses_bad_tcp_header_lengths),
+        cmocka_unit_test(refuses_broken_tcp_options),
         cmocka_unit_test(skips_ipv4_options),
         cmocka_unit_test(skips_ipv6_extension_headers),
         cmocka_unit_test(refuses_endless_extension_headers),

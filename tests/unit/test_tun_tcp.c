@@ -230,6 +230,45 @@ static void a_client_window_of_zero_is_respected_and_probed(void **state)
     assert_int_equal(seen.size, 5);
 }
 
+static void a_probe_may_be_all_there_was_to_send(void **state)
+{
+    struct fixture *f = *state;
+    close_window(f);
+    assert_int_equal(stream_write_bytes(f->stream, "!", 1), 1);
+    rig_pass_ms(&f->rig, 4000);
+    rig_drain(&f->rig);
+    f->client.ack += 1;
+    client_send(&f->client, ACK, "z", 1); /* it took the byte; its window stays shut */
+    rig_pass_ms(&f->rig, 10000);
+    rig_drain(&f->rig);
+    f->client.window = 1000;
+    client_send(&f->client, ACK, NULL, 0);
+    assert_int_equal(stream_write_bytes(f->stream, "hello", 5), 5);
+    rig_turn(&f->rig);
+    client_expect(&f->client, ACK, &seen);
+    assert_int_equal(seen.size, 5);
+}
+
+static void a_window_may_begin_at_zero(void **state)
+{
+    struct fixture *f = *state;
+    struct rig_client client;
+    struct stream *stream;
+    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:25");
+    client.window = 0;
+    client_send(&client, SYN, NULL, 0);
+    f->rig.inbound_count = 0;
+    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
+    assert_int_equal(stream_write_bytes(stream, payload, 4000), 4000);
+    client_expect(&client, SYN | ACK, &seen);
+    client.ack = seen.seq + 1;
+    client.window = 100;
+    client_send(&client, ACK, NULL, 0);
+    assert_int_equal(stream_write_bytes(stream, payload, 4000), 4000);
+    rig_turn(&f->rig);
+    stream_abort(stream);
+}
+
 static void a_shrunken_window_does_not_stall(void **state)
 {
     static uint8_t got[70000];
@@ -470,6 +509,8 @@ int main(void)
         CASE(the_window_closes_and_opens_with_the_reader),
         CASE(small_unread_pieces_are_packed),
         CASE(a_client_window_of_zero_is_respected_and_probed),
+        CASE(a_probe_may_be_all_there_was_to_send),
+        CASE(a_window_may_begin_at_zero),
         CASE(a_shrunken_window_does_not_stall),
         CASE(the_clients_end_is_an_end),
         CASE(our_end_leaves_the_other_direction_open),
