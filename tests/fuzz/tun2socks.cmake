@@ -1,1 +1,2 @@
 # fuzz targets of tun2socks/
+atlantic_fuzz_target(packet LINKS fake_tun tun2socks base)
