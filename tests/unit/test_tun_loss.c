@@ -1,12 +1,11 @@
 /* The path between the application and us loses, repeats, reorders and cuts. */
-#include "tests/fake/tun_rig.h"
+#include "tests/fake/tun_connection.h"
 
 #include "base/err.h"
 
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,59 +13,23 @@
 enum { PIECE = 1000, PIECES = 40 };
 
 static struct seen seen;
-static uint8_t payload[200000];
 
-struct fixture {
-    struct tun_rig rig;
-    struct rig_client client;
-    struct stream *stream;
-};
-
-static int set_up(void **state)
+static void put_piece(struct tun_connection *f, size_t from, size_t size)
 {
-    struct fixture *f = calloc(1, sizeof(*f));
-    struct netstack_options options = rig_options();
-    for (size_t i = 0; i < sizeof(payload); i++)
-        payload[i] = (uint8_t)(i * 31 + i / 251);
-    rig_open(&f->rig, &options, false);
-    client_init(&f->client, &f->rig, "10.0.0.1:4000", "192.0.2.7:80");
-    f->stream = client_connect(&f->client);
-    *state = f;
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    struct fixture *f = *state;
-    stream_abort(f->stream);
-    rig_close(&f->rig);
-    free(f);
-    return 0;
-}
-
-static void expect_unread(struct fixture *f, size_t size)
-{
-    static uint8_t got[sizeof(payload)];
-    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), size);
-    assert_memory_equal(got, payload, size);
-}
-
-static void put_piece(struct fixture *f, size_t from, size_t size)
-{
-    client_send_at(&f->client, f->client.seq + (uint32_t)from, ACK, payload + from, size);
+    client_send_at(&f->client, f->client.seq + (uint32_t)from, ACK, pattern + from, size);
 }
 
 static void pieces_in_reverse(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     for (int i = PIECES - 1; i >= 0; i--)
         put_piece(f, (size_t)i * PIECE, PIECE);
-    expect_unread(f, PIECES * PIECE);
+    tun_connection_expect(f, pattern, PIECES * PIECE);
 }
 
 static void pieces_repeated_and_shuffled(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     unsigned seed = 12345;
     for (int i = 0; i < 4 * PIECES; i++) {
         seed = seed * 1103515245 + 12345;
@@ -74,12 +37,12 @@ static void pieces_repeated_and_shuffled(void **state)
     }
     for (int i = 0; i < PIECES; i++)
         put_piece(f, (size_t)i * PIECE, PIECE);
-    expect_unread(f, PIECES * PIECE);
+    tun_connection_expect(f, pattern, PIECES * PIECE);
 }
 
 static void pieces_that_overlap(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     unsigned seed = 54321;
     for (int i = 0; i < 300; i++) {
         seed = seed * 1103515245 + 12345;
@@ -92,37 +55,38 @@ static void pieces_that_overlap(void **state)
     }
     for (size_t at = 0; at < PIECES * PIECE; at += PIECE / 2)
         put_piece(f, at, PIECE / 2);
-    expect_unread(f, PIECES * PIECE);
+    tun_connection_expect(f, pattern, PIECES * PIECE);
 }
 
 static void an_end_that_overtakes_the_bytes(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     struct span span;
-    client_send_at(&f->client, f->client.seq + 2 * PIECE, FIN | ACK, payload + 2 * PIECE, PIECE);
+    client_send_at(&f->client, f->client.seq + 2 * PIECE, FIN | ACK, pattern + 2 * PIECE, PIECE);
     put_piece(f, PIECE, PIECE);
     assert_int_equal(stream_peek(f->stream, &span, 1), 0);
     put_piece(f, 0, PIECE);
-    expect_unread(f, 3 * PIECE);
+    tun_connection_expect(f, pattern, 3 * PIECE);
     stream_consume(f->stream, 3 * PIECE);
     assert_int_equal(stream_peek(f->stream, &span, 1), ERR_EOF);
 }
 
 static void old_segments_are_acknowledged_again(void **state)
 {
-    struct fixture *f = *state;
-    client_send(&f->client, ACK, payload, PIECE);
+    struct tun_connection *f = *state;
+    client_send(&f->client, ACK, pattern, PIECE);
     rig_pass_ms(&f->rig, 500);
     rig_drain(&f->rig);
-    client_send_at(&f->client, f->client.seq - PIECE, ACK, payload, PIECE);
+    client_send_at(&f->client, f->client.seq - PIECE, ACK, pattern, PIECE);
     client_expect(&f->client, ACK, &seen);
     assert_int_equal(seen.ack, f->client.seq);
-    expect_unread(f, PIECE);
+    tun_connection_expect(f, pattern, PIECE);
 }
 
 /* Takes what comes in order and drops by `lose`; acknowledges like a kernel, every packet at once.
  */
-static size_t receive_lossy(struct fixture *f, uint8_t *to, bool (*lose)(unsigned n), unsigned *n)
+static size_t receive_lossy(struct tun_connection *f, uint8_t *to, bool (*lose)(unsigned n),
+                            unsigned *n)
 {
     size_t size = 0;
     while (rig_next(&f->rig, &seen)) {
@@ -140,21 +104,21 @@ static size_t receive_lossy(struct fixture *f, uint8_t *to, bool (*lose)(unsigne
     return size;
 }
 
-static void send_lossy(struct fixture *f, bool (*lose)(unsigned n))
+static void send_lossy(struct tun_connection *f, bool (*lose)(unsigned n))
 {
-    static uint8_t got[sizeof(payload)];
+    static uint8_t got[sizeof(pattern)];
     size_t written = 0;
     size_t received = 0;
     unsigned n = 0;
-    for (int i = 0; i < 2000 && received < sizeof(payload); i++) {
+    for (int i = 0; i < 2000 && received < sizeof(pattern); i++) {
         written +=
-            (size_t)stream_write_bytes(f->stream, payload + written, sizeof(payload) - written);
+            (size_t)stream_write_bytes(f->stream, pattern + written, sizeof(pattern) - written);
         rig_turn(&f->rig);
         received += receive_lossy(f, got + received, lose, &n);
         rig_pass_ms(&f->rig, 100);
     }
-    assert_int_equal(received, sizeof(payload));
-    assert_memory_equal(got, payload, sizeof(payload));
+    assert_int_equal(received, sizeof(pattern));
+    assert_memory_equal(got, pattern, sizeof(pattern));
 }
 
 static bool every_tenth(unsigned n)
@@ -179,9 +143,9 @@ static void everything_lost_for_a_while(void **state)
 
 static void a_client_that_vanished_is_given_up(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     struct span span;
-    stream_write_bytes(f->stream, payload, PIECE);
+    stream_write_bytes(f->stream, pattern, PIECE);
     for (int i = 0; i < 600 && stream_peek(f->stream, &span, 1) == 0; i++) {
         rig_pass_ms(&f->rig, 1000);
         rig_drain(&f->rig);
@@ -192,7 +156,7 @@ static void a_client_that_vanished_is_given_up(void **state)
 
 static void a_lost_syn_ack_is_sent_again(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     struct rig_client client;
     struct stream *stream;
     client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
@@ -209,7 +173,7 @@ static void a_lost_syn_ack_is_sent_again(void **state)
     client.ack = seen.seq + 1;
     rig_drain(&f->rig);
     client_send(&client, ACK, NULL, 0);
-    assert_int_equal(stream_write_bytes(stream, payload, 20000), 20000);
+    assert_int_equal(stream_write_bytes(stream, pattern, 20000), 20000);
     rig_turn(&f->rig);
     client_expect(&client, ACK, &seen);
     assert_int_equal(seen.size, 1460);
@@ -218,7 +182,7 @@ static void a_lost_syn_ack_is_sent_again(void **state)
 
 static void a_handshake_that_never_ends_is_given_up(void **state)
 {
-    struct fixture *f = *state;
+    struct tun_connection *f = *state;
     struct rig_client client;
     struct stream *stream;
     struct span span;
@@ -232,7 +196,8 @@ static void a_handshake_that_never_ends_is_given_up(void **state)
     stream_close(stream);
 }
 
-#define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+#define CASE(name)                                                                                 \
+    cmocka_unit_test_setup_teardown(name, tun_connection_set_up, tun_connection_tear_down)
 
 int main(void)
 {

@@ -83,7 +83,7 @@
 /* TIME_WAIT is left at once (tcp_stream.c); what remains of the MSL is that lwIP drops a connection
  * in LAST_ACK after twice that without a packet, even if its bytes are not yet delivered. */
 #define TCP_MSL                        60000
-#define TCP_MAXRTX              8 /* some minutes: the peer is a kernel on this host, or gone */
+#define TCP_MAXRTX                     8 /* some minutes: the peer is a kernel on this host, or gone */
 #define TCP_FIN_WAIT_TIMEOUT           20000
 #define TCP_SYN_RCVD_TIMEOUT           20000
 #define LWIP_HOOK_FILENAME             "tun2socks/lwip/hooks.h"
