@@ -71,7 +71,8 @@ static int add_alias(const struct dns_reader *reader, const struct dns_record *r
     struct dns_reader target = {reader->data, record->data_at + record->data_size, record->data_at};
     if (answer->alias_count == DNS_ANSWER_ALIASES)
         return -EBADMSG; /* a chain, or a loop, that no resolver should have sent */
-    if (dns_read_name(&target, 1, answer->aliases[answer->alias_count]) < 0)
+    if (dns_read_name(&target, 1, answer->aliases[answer->alias_count]) < 0 ||
+        target.at != target.size)
         return -EBADMSG;
     answer->alias_count++;
     return 0;

@@ -1,5 +1,7 @@
-/* Questions and answers of strangers; what we write is read back by ldns. */
+/* Questions and answers of strangers. ldns reads back what we write, and where it can read an
+ * answer that we took, it must find the same addresses behind the same aliases. */
 #include "adblock/dns_message.h"
+#include "adblock/dns_wire.h"
 
 #include <assert.h>
 #include <ldns/ldns.h>
@@ -29,6 +31,46 @@ static void reply(const uint8_t *data, size_t size, const struct dns_question *q
            dns_message_query(1, question->name, question->qtype, to, sizeof(to)) > 0);
 }
 
+/* Addresses that ldns sees at the end of the chain of aliases. */
+static size_t count_addresses(const ldns_pkt *packet, const char *name)
+{
+    uint8_t wire[DNS_WIRE_NAME_MAX];
+    int size = dns_write_name(name, wire, sizeof(wire));
+    assert(size > 0);
+    ldns_rdf *owner = ldns_rdf_new_frm_data(LDNS_RDF_TYPE_DNAME, (size_t)size, wire);
+    const ldns_rr_list *answers = ldns_pkt_answer(packet);
+    size_t count = 0;
+    for (size_t i = 0; i < ldns_rr_list_rr_count(answers); i++) {
+        const ldns_rr *record = ldns_rr_list_rr(answers, i);
+        ldns_rr_type type = ldns_rr_get_type(record);
+        if ((type == DNS_A || type == DNS_AAAA) && ldns_rr_rd_count(record) == 1 &&
+            ldns_rr_get_class(record) == LDNS_RR_CLASS_IN &&
+            ldns_dname_compare(ldns_rr_owner(record), owner) == 0)
+            count++;
+    }
+    ldns_rdf_deep_free(owner);
+    return count;
+}
+
+static void judge_answer(const uint8_t *data, size_t size, const struct dns_question *question,
+                         const struct dns_answer *answer)
+{
+    ldns_pkt *packet = NULL;
+    bool is_address = question->qtype == DNS_A || question->qtype == DNS_AAAA;
+    if (ldns_wire2pkt(&packet, data, size) != LDNS_STATUS_OK)
+        return; /* it looks into records that are none of our business */
+    assert(ldns_pkt_get_rcode(packet) == (answer->rcode & 15));
+    if (is_address && question->qclass == 1) {
+        const char *last = question->name;
+        if (answer->alias_count)
+            last = answer->aliases[answer->alias_count - 1];
+        assert(answer->address_count <= count_addresses(packet, last));
+        for (size_t i = 0; i < answer->address_count; i++)
+            assert(answer->addresses[i].family == (question->qtype == DNS_A ? 4 : 6));
+    }
+    ldns_pkt_free(packet);
+}
+
 /* The input as an answer to its own question. */
 static void read_as_answer(const uint8_t *data, size_t size)
 {
@@ -47,6 +89,7 @@ static void read_as_answer(const uint8_t *data, size_t size)
     copy[2] &= 0x87;
     if (is_question && dns_message_parse_answer(copy, size, &question, &answer) == 0 &&
         !answer.is_truncated) {
+        judge_answer(copy, size, &question, &answer);
         assert(dns_message_age(copy, size, 100) == 0);
         assert(dns_message_fit(copy, size, data, size, &question, question.udp_size) > 0);
     }

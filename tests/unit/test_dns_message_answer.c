@@ -208,6 +208,20 @@ static void test_pointers_cannot_loop(void **state)
     assert_address(0, "1.2.3.4");
 }
 
+static void test_an_alias_fills_its_record(void **state)
+{
+    (void)state;
+    read_answer(0, DNS_A, NULL);
+    bytes.data[7] = 1;
+    dns_bytes_put(&bytes, "\xc0\x0c\0\5\0\1\0\0\0\x3c\0\3\xc0\x10\0");
+    assert_int_equal(dns_message_parse_answer(bytes.data, bytes.size, &question, &answer),
+                     -EBADMSG);
+    bytes.size--;
+    bytes.data[bytes.size - 3]--;
+    assert_int_equal(dns_message_parse_answer(bytes.data, bytes.size, &question, &answer), 0);
+    assert_string_equal(answer.aliases[0], "example.com");
+}
+
 static uint32_t ttl_of(ldns_pkt_section section)
 {
     ldns_pkt *packet = NULL;
@@ -289,6 +303,7 @@ int main(void)
         cmocka_unit_test(test_every_cut_is_refused),
         cmocka_unit_test(test_truncated_is_not_read),
         cmocka_unit_test(test_pointers_cannot_loop),
+        cmocka_unit_test(test_an_alias_fills_its_record),
         cmocka_unit_test(test_ages),
         cmocka_unit_test(test_fits_another_client),
         cmocka_unit_test(test_fits_a_limit),
