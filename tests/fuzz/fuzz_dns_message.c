@@ -43,8 +43,8 @@ static size_t count_addresses(const ldns_pkt *packet, const char *name)
     for (size_t i = 0; i < ldns_rr_list_rr_count(answers); i++) {
         const ldns_rr *record = ldns_rr_list_rr(answers, i);
         ldns_rr_type type = ldns_rr_get_type(record);
-        if ((type == DNS_A || type == DNS_AAAA) && ldns_rr_rd_count(record) == 1 &&
-            ldns_rr_get_class(record) == LDNS_RR_CLASS_IN &&
+        if ((type == LDNS_RR_TYPE_A || type == LDNS_RR_TYPE_AAAA) &&
+            ldns_rr_rd_count(record) == 1 && ldns_rr_get_class(record) == LDNS_RR_CLASS_IN &&
             ldns_dname_compare(ldns_rr_owner(record), owner) == 0)
             count++;
     }
