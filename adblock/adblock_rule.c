@@ -9,7 +9,7 @@
 
 #include <sys/types.h>
 
-enum { TYPES_ANY = 0xffff, LITERALS_MIN = 3, PATTERN_MAX = 4096 };
+enum { TYPES_ANY = 0xffff, LITERALS_MIN = 2, PATTERN_MIN = 3, PATTERN_MAX = 4096 };
 
 /* "!#if cap || !cap", evaluated from the left, && before ||. No capability of a browser extension
  * is ours, so every name is false. */
@@ -150,7 +150,7 @@ static bool is_too_wide(const struct rule *rule)
         is_narrowed |= rule->values[i].data != NULL;
     is_narrowed |= (rule->flags & (RULE_FIRST_PARTY | RULE_THIRD_PARTY | RULE_STRICT_FIRST |
                                    RULE_STRICT_THIRD)) != 0;
-    return literals < LITERALS_MIN && !is_narrowed;
+    return (literals < LITERALS_MIN || rule->subject.size < PATTERN_MIN) && !is_narrowed;
 }
 
 /* A pattern with letters beyond ASCII in its host: spell the host as URLs do. */
@@ -183,6 +183,9 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
 {
     char spelled[PATTERN_MAX];
     struct slice name = anchored_name(rule->subject);
+    /* exceptions of a page are asked with the page's URL, not with a name */
+    if (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF))
+        name.size = 0;
     if (is_regex(rule->subject)) {
         rule->kind = RULE_REGEX;
     } else if (name.size > 0) {

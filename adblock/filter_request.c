@@ -152,10 +152,8 @@ static bool is_of_group(const struct image *image, const struct image_traits *tr
     uint32_t flags = traits->flags;
     if (!(flags & RULE_FOR_REQUESTS))
         return false;
-    if (group == NETSET_PAGE)
-        return flags & (RULE_PAGE | RULE_GENERIC_OFF);
     if (group == NETSET_EXCEPTION)
-        return (flags & RULE_EXCEPTION) && (!(flags & RULE_GENERIC_OFF) || (flags & RULE_PAGE));
+        return flags & RULE_EXCEPTION;
     return !(flags & RULE_EXCEPTION) && is_block(image, traits);
 }
 
@@ -222,7 +220,8 @@ static bool search_page(const struct request *request, struct slice page_url, st
     page.type = 1U << FILTER_TYPE_DOCUMENT;
     page.method = "GET";
     search->request = &page;
-    bool found = search_group(search, NETSET_PAGE);
+    search->is_found = false;
+    bool found = search_rules(search, NETSET_PAGE);
     search->request = NULL;
     return found;
 }
@@ -337,6 +336,5 @@ void filter_explain_request(const struct filter *filter, const struct filter_req
     search_rules(&search, NETSET_BLOCK);
     search_names(&search, NETSET_EXCEPTION);
     search_rules(&search, NETSET_EXCEPTION);
-    search.is_found = false;
     search_page(&request, page_url(asked), &search);
 }
