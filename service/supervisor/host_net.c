@@ -1,7 +1,11 @@
+#define LOG_MODULE "host_net"
+
 #include "service/supervisor/host_net.h"
 
 #include "base/err.h"
+#include "base/log.h"
 #include "service/supervisor/routes.h"
+#include "service/supervisor/sockets.h"
 #include "service/supervisor/sysctls.h"
 #include "service/supervisor/tun_device.h"
 
@@ -35,7 +39,7 @@ int host_net_new(const char *run_dir, struct host_net **ret)
         return -ENOMEM;
     host_net->tun_fd = -1;
     snprintf(host_net->sysctls, sizeof(host_net->sysctls), "%s/sysctls", run_dir);
-    int err = netlink_open(&host_net->netlink);
+    int err = netlink_open(NETLINK_ROUTE, &host_net->netlink);
     if (err < 0) {
         host_net_free(host_net);
         return err;
@@ -97,7 +101,7 @@ int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t m
                 struct host_net_error *error)
 {
     struct host_net_error ignored;
-    int err = host_net_down(host_net, fence->tun, error);
+    int err = host_net_down(host_net, fence, error);
     if (err < 0)
         return err;
     host_net->setup =
@@ -108,7 +112,7 @@ int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t m
     if (err == 0)
         err = add_routes(host_net, fence, error);
     if (err < 0)
-        host_net_down(host_net, fence->tun, &ignored);
+        host_net_down(host_net, fence, &ignored);
     return err;
 }
 
@@ -132,20 +136,38 @@ int host_net_reroute(struct host_net *host_net, const struct fence *fence,
     return add_routes(host_net, fence, error);
 }
 
+/* A kernel that cannot do it leaves the applications to their own timeouts. */
+static void end_sockets(const struct fence *fence, bool with_udp)
+{
+    const struct address own[] = {fence->tun4, fence->tun6};
+    int ended = sockets_end(own, sizeof(own) / sizeof(own[0]), with_udp);
+    if (ended < 0)
+        log_debug("cannot end the sockets of the TUN: %s", err_text(ended));
+    else if (ended > 0)
+        log_info("ended sockets of applications that used the TUN count=%d", ended);
+}
+
+void host_net_cut(const struct fence *fence)
+{
+    end_sockets(fence, false);
+}
+
 /* Each step is tried, whatever became of the one before; the first failure is told. */
-int host_net_down(struct host_net *host_net, const char *tun, struct host_net_error *error)
+int host_net_down(struct host_net *host_net, const struct fence *fence,
+                  struct host_net_error *error)
 {
     int first = 0;
+    end_sockets(fence, true); /* while their last packets still go into the TUN */
     int err = routes_remove(host_net->netlink);
     if (err < 0)
-        first = explain(error, err, "cannot remove routes and rules of", tun);
+        first = explain(error, err, "cannot remove routes and rules of", fence->tun);
     err = sysctls_restore(host_net->sysctls);
     if (err < 0 && first == 0)
         first = explain(error, err, "cannot put settings back from", host_net->sysctls);
     close_tun(host_net);
-    err = link_delete_tun(host_net->netlink, tun);
+    err = link_delete_tun(host_net->netlink, fence->tun);
     if (err < 0 && first == 0)
-        first = explain(error, err, "cannot remove the device", tun);
+        first = explain(error, err, "cannot remove the device", fence->tun);
     return first;
 }
 

@@ -33,8 +33,12 @@ int host_net_repair(struct host_net *host_net, const struct fence *fence,
 /* Rules anew: the LAN's networks are others now. Meanwhile the fence holds. */
 int host_net_reroute(struct host_net *host_net, const struct fence *fence,
                      struct host_net_error *error);
-/* Everything as it was before. Also for leftovers: `tun` is deleted when it is a TUN device. */
-int host_net_down(struct host_net *host_net, const char *tun, struct host_net_error *error);
+/* Everything as it was before; applications' sockets that used the TUN are ended. Also for
+ * leftovers: the TUN of that name is deleted if it is a TUN device. */
+int host_net_down(struct host_net *host_net, const struct fence *fence,
+                  struct host_net_error *error);
+/* What the TUN carried is lost: end the applications' TCP sockets that used it. */
+void host_net_cut(const struct fence *fence);
 
 bool host_net_is_up(const struct host_net *host_net);
 /* While up; borrowed. */

@@ -13,7 +13,7 @@ struct netlink {
     char *buffer;
 };
 
-int netlink_open(struct netlink **ret)
+int netlink_open(int bus, struct netlink **ret)
 {
     struct netlink *netlink = calloc(1, sizeof(*netlink));
     if (!netlink)
@@ -22,7 +22,7 @@ int netlink_open(struct netlink **ret)
     netlink->sequence = (uint32_t)time(NULL);
     netlink->buffer_bytes = RECEIVE_BYTES;
     netlink->buffer = malloc(netlink->buffer_bytes);
-    netlink->socket = mnl_socket_open2(NETLINK_ROUTE, SOCK_CLOEXEC);
+    netlink->socket = mnl_socket_open2(bus, SOCK_CLOEXEC);
     if (!netlink->buffer)
         err = -ENOMEM;
     else if (!netlink->socket || mnl_socket_bind(netlink->socket, 0, MNL_SOCKET_AUTOPID) < 0)

@@ -1,5 +1,5 @@
-/* rtnetlink through libmnl: one question, one answer, both whole before the call returns. The
- * kernel answers at once, so nothing here waits. */
+/* The kernel's netlink through libmnl: one question, one answer, both whole before the call
+ * returns. The kernel answers at once, so nothing here waits. */
 #ifndef SUPERVISOR_NETLINK_H
 #define SUPERVISOR_NETLINK_H
 
@@ -11,7 +11,8 @@ enum { NETLINK_MESSAGE_BYTES = 1024 };
 
 struct netlink;
 
-int netlink_open(struct netlink **ret);
+/* `bus`: NETLINK_ROUTE, NETLINK_SOCK_DIAG. */
+int netlink_open(int bus, struct netlink **ret);
 void netlink_close(struct netlink *netlink); /* NULL is accepted */
 /* What the kernel writes as the origin of changes we ask for. */
 uint32_t netlink_port(const struct netlink *netlink);

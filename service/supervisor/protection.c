@@ -193,7 +193,7 @@ int protection_down(struct protection *protection, struct protection_error *erro
     timer_stop(&protection->retry);
     host_watch_set_tun(protection->watch, 0);
     protection->trouble[0] = '\0';
-    int err = host_net_down(protection->host_net, protection->fence.tun, &why);
+    int err = host_net_down(protection->host_net, &protection->fence, &why);
     if (err < 0)
         snprintf(error->text, sizeof(error->text), "%s", why.text);
     return err;
@@ -340,6 +340,12 @@ static void on_fence(void *owner)
         return;
     if (mend_fence(protection) == 0)
         log_warning("somebody changed our nftables tables; the fence is armed again");
+}
+
+void protection_cut(const struct protection *protection)
+{
+    if (protection_is_up(protection))
+        host_net_cut(&protection->fence);
 }
 
 bool protection_is_armed(const struct protection *protection)

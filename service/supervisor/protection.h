@@ -47,6 +47,9 @@ int protection_withdraw(struct protection *protection, const struct address *add
 /* A new worker begins: what the last one asked for is withdrawn. */
 void protection_forget_worker(struct protection *protection);
 
+/* What the worker carried is lost: the applications are told. */
+void protection_cut(const struct protection *protection);
+
 bool protection_is_armed(const struct protection *protection);
 bool protection_is_up(const struct protection *protection);
 int protection_tun_fd(const struct protection *protection, bool *ret_has_vnet); /* while up */

@@ -74,7 +74,7 @@ enum exit_status rescue_lock(const char *config_path, const char *state_dir)
     return EXIT_FINE;
 }
 
-static enum exit_status put_back(const char *run_dir, const char *tun)
+static enum exit_status put_back(const char *run_dir, const struct fence *fence)
 {
     struct host_net *host_net = NULL;
     struct host_net_error why;
@@ -84,7 +84,7 @@ static enum exit_status put_back(const char *run_dir, const char *tun)
     if (err < 0) {
         log_error("cannot speak to the kernel: %s", err_text(err));
         status = EXIT_TROUBLE;
-    } else if (host_net_down(host_net, tun, &why) < 0) {
+    } else if (host_net_down(host_net, fence, &why) < 0) {
         log_error("%s", why.text);
         status = EXIT_TROUBLE;
     }
@@ -99,7 +99,7 @@ static enum exit_status put_back(const char *run_dir, const char *tun)
 enum exit_status rescue_clean_up(const char *config_path, const char *run_dir,
                                  const char *state_dir)
 {
-    struct fence fence;
+    struct fence fence = {.tun = "atlantic-tun0"};
     int lock = -1;
     if (folder_lock(run_dir, &lock) == -EWOULDBLOCK) {
         log_error("atlanticd is running: use `atlantic off`, or end it first");
@@ -108,8 +108,8 @@ enum exit_status rescue_clean_up(const char *config_path, const char *run_dir,
     int err = wish_write(state_dir, false);
     if (err < 0 && err != -ENOENT)
         log_warning("cannot write %s/wish: %s", state_dir, err_text(err));
-    err = describe(config_path, &fence);
-    enum exit_status status = put_back(run_dir, err < 0 ? "atlantic-tun0" : fence.tun);
+    describe(config_path, &fence);
+    enum exit_status status = put_back(run_dir, &fence);
     if (status == EXIT_FINE)
         log_notice("this host is as if Atlantic were not installed");
     if (lock >= 0)

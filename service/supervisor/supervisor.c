@@ -206,6 +206,7 @@ static void on_worker_gone(void *owner, int err, const char *why)
 {
     struct supervisor *supervisor = owner;
     report_worker_is_gone(&supervisor->report, why);
+    protection_cut(supervisor->ground.protection);
     log_warning("%s; it is started again deaths=%u", why, worker_deaths(supervisor->worker));
     reload_worker_is_gone(&supervisor->reload);
     main_switch_was_released(&supervisor->main_switch);

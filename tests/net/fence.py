@@ -157,6 +157,32 @@ def the_worker_dies_and_nothing_leaks(lab, service):
     assert until(lambda: service.log().count(' ok') == 4), service.log()
 
 
+def applications_hear_that_their_flows_are_lost(lab, service):
+    """Who only waits for bytes would wait for ever; and nobody goes on with the TUN's address."""
+    service.write_script(READY)
+    service.start()
+    turn_on(service)
+    for address in ('203.0.113.11', '2001:db8:2::11'):
+        for lose in (lambda: os.kill(int(service.ask('status')['worker_pid']), signal.SIGKILL),
+                     lambda: turn_off(service)):
+            waiting = lab.processes.start(HOST, sys.executable, '-c', WAITING, address,
+                                          stdout=subprocess.PIPE, text=True)
+            assert until(lambda: 'SYN-SENT' in inside(HOST, 'ss', '-tan').stdout)
+            lose()
+            start = time.monotonic()
+            assert 'ECONNABORTED' in waiting.stdout.readline()
+            assert time.monotonic() - start < 0.5
+        assert 'UNCONN' not in inside(HOST, 'ss', '-uan', 'src', '198.18.0.1').stdout
+        turn_on(service)
+
+
+WAITING = '''
+import errno, socket, sys
+one = socket.socket(socket.AF_INET6 if ':' in sys.argv[1] else socket.AF_INET)
+try: one.connect((sys.argv[1], 80))
+except OSError as error: print(errno.errorcode[error.errno], flush=True)'''
+
+
 def the_supervisor_dies_and_nothing_leaks(lab, service):
     service.write_script(READY)
     service.start()
