@@ -23,6 +23,9 @@ enum {
     TICK_MS = TCP_TMR_INTERVAL,
     OUTPUT_PARTS_MAX = 64, /* of one packet; more are copied together first */
     PIECES_MAX = 64,       /* packets that one superpacket may be cut into */
+    MINUTE_MS = 60000,
+    CHECK_PROBES = 100, /* at a time, and then again after */
+    CHECK_AGAIN_MS = 100,
 };
 
 uint32_t lwip_port_buffer_bytes;
@@ -200,6 +203,46 @@ void tcp_stack_start_tick(struct tcp_stack *stack)
         timer_start(&stack->tick, TICK_MS);
 }
 
+struct check {
+    uint16_t now_min;
+    int budget;
+    bool is_more;
+};
+
+static void check_flow(void *owner, struct map_node *node)
+{
+    struct check *check = owner;
+    struct flow *flow = map_item(node, struct flow, node);
+    if (flow->kind == FLOW_STREAM && tcp_stream_check(flow, check->now_min, check->budget > 0)) {
+        check->is_more = check->is_more || check->budget == 0;
+        check->budget -= check->budget > 0;
+    }
+}
+
+/* A few at a time: the answers have to fit the device's queue. */
+static void on_check(void *owner)
+{
+    struct tcp_stack *stack = owner;
+    uint64_t now_ms = loop_now_ms(stack->loop);
+    if (now_ms - stack->minute_at_ms >= MINUTE_MS) {
+        stack->minute_at_ms = now_ms;
+        stack->clock_min++;
+    }
+    struct check check = {.now_min = stack->clock_min, .budget = CHECK_PROBES};
+    flow_table_each(&stack->flows, check_flow, &check);
+    if (check.is_more)
+        timer_start(&stack->check, CHECK_AGAIN_MS);
+    else
+        tcp_stack_start_check(stack);
+}
+
+void tcp_stack_start_check(struct tcp_stack *stack)
+{
+    uint64_t passed_ms = loop_now_ms(stack->loop) - stack->minute_at_ms;
+    if (stack->flows.counts[FLOW_STREAM] > 0 && !timer_is_active(&stack->check))
+        timer_start(&stack->check, passed_ms < MINUTE_MS ? MINUTE_MS - passed_ms : 0);
+}
+
 static struct tcp_pcb_listen *open_listener(void)
 {
     struct tcp_pcb *pcb = tcp_new_ip_type(IPADDR_TYPE_ANY);
@@ -235,6 +278,8 @@ int tcp_stack_init(struct tcp_stack *stack, struct loop *loop, struct tun *tun, 
     list_init(&stack->hot);
     list_init(&stack->dirty);
     timer_init(&stack->tick, loop, on_tick, stack);
+    timer_init(&stack->check, loop, on_check, stack);
+    stack->minute_at_ms = loop_now_ms(loop);
     deferred_init(&stack->flush, loop, on_flush, stack);
     is_in_use = true;
     return 0;
@@ -244,6 +289,7 @@ void tcp_stack_done(struct tcp_stack *stack)
 {
     assert(list_is_empty(&stack->hot) && list_is_empty(&stack->dirty));
     timer_stop(&stack->tick);
+    timer_stop(&stack->check);
     deferred_cancel(&stack->flush);
     tcp_close((struct tcp_pcb *)stack->listener);
     netif_remove(&stack->netif);

@@ -10,6 +10,8 @@ struct tcp_pcb;
 struct tcp_pcb_listen;
 struct packet;
 
+enum { TCP_PEER_MSS_MIN = 64 }; /* below, headers are all that is sent */
+
 /* Answer the SYN in `syn` (its memory is borrowed): the stream is usable at once and its flow is in
  * the stack's table. 0, -ENOMEM. */
 int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct stream **ret);
@@ -22,6 +24,10 @@ bool tcp_stream_yields_to(struct flow *flow, const struct packet *syn);
 void tcp_stream_limit_packets(struct flow *flow, size_t mtu);
 /* The netstack closes: reset it; a stream with an owner stays with him and reports -ENETDOWN. */
 void tcp_stream_shut(struct flow *flow);
+
+/* A client that has not been heard of for minutes is asked whether it is still there. True: it is
+ * to be asked now, and was if `may_probe`. The flow may end. */
+bool tcp_stream_check(struct flow *flow, uint16_t now_min, bool may_probe);
 
 /* For tcp_stack.c. */
 void tcp_stream_listen(struct tcp_pcb_listen *listener);

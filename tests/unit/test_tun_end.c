@@ -175,6 +175,38 @@ static void nothing_wakes_an_idle_connection(void **state)
     assert_false(rig_next(&f->rig, &seen));
 }
 
+/* Whoever answers stays. */
+static void a_silent_client_is_asked_whether_it_is_there(void **state)
+{
+    struct tun_connection *f = *state;
+    struct span span;
+    int asked = 0;
+    for (int minute = 0; minute < 20; minute++) {
+        rig_pass_ms(&f->rig, 60000);
+        while (rig_next(&f->rig, &seen)) {
+            assert_int_equal(seen.seq, f->client.ack - 1);
+            client_send(&f->client, ACK, NULL, 0);
+            asked++;
+        }
+    }
+    assert_in_range(asked, 2, 4);
+    assert_int_equal(stream_peek(f->stream, &span, 1), 0);
+}
+
+static void a_client_that_vanished_while_idle_is_given_up(void **state)
+{
+    struct tun_connection *f = *state;
+    struct span span;
+    rig_pass_ms(&f->rig, 4 * 60000);
+    assert_false(rig_next(&f->rig, &seen));
+    rig_pass_ms(&f->rig, 6 * 60000);
+    assert_int_equal(stream_peek(f->stream, &span, 1), -ETIMEDOUT);
+    for (int i = 0; i < 3; i++)
+        client_expect(&f->client, ACK, &seen);
+    client_expect(&f->client, RST | ACK, &seen);
+    assert_int_equal(netstack_stats(f->rig.netstack).tcp, 0);
+}
+
 static void closing_the_netstack_resets(void **state)
 {
     struct tun_connection *f = *state;
@@ -205,6 +237,8 @@ int main(void)
         CASE(a_closed_connection_with_a_stopped_reader_ends),
         CASE(a_port_may_be_used_again_at_once),
         CASE(nothing_wakes_an_idle_connection),
+        CASE(a_silent_client_is_asked_whether_it_is_there),
+        CASE(a_client_that_vanished_while_idle_is_given_up),
         CASE(closing_the_netstack_resets),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
