@@ -59,6 +59,7 @@ int dns_message_parse_question(const void *data, size_t size, struct dns_questio
     question.qclass = dns_get16(reader.data + reader.at + 2);
     question.end = reader.at += 4;
     question.recursion_desired = flags & DNS_RD;
+    question.checking_disabled = flags & DNS_CD;
     question.has_edns = question.wants_dnssec = false;
     question.udp_size = DNS_UDP_DEFAULT;
     int rcode = read_additional(&reader, dns_get16(reader.data + DNS_AT_ARCOUNT), &question);
@@ -67,25 +68,42 @@ int dns_message_parse_question(const void *data, size_t size, struct dns_questio
     return rcode;
 }
 
-ssize_t dns_message_query(uint16_t id, const char *name, uint16_t qtype, uint8_t *to,
-                          size_t capacity)
+static ssize_t put_query(uint16_t id, const struct dns_question *question, uint8_t *to,
+                         size_t capacity)
 {
     if (capacity < DNS_HEADER_BYTES)
         return -ENOBUFS;
-    int name_size = dns_write_name(name, to + DNS_HEADER_BYTES, capacity - DNS_HEADER_BYTES);
+    int name_size =
+        dns_write_name(question->name, to + DNS_HEADER_BYTES, capacity - DNS_HEADER_BYTES);
     if (name_size < 0)
         return name_size;
     uint8_t *at = to + DNS_HEADER_BYTES + name_size;
     if (capacity - (size_t)(at - to) < 4 + OPT_BYTES)
         return -ENOBUFS;
-    at = dns_put16(dns_put16(at, qtype), DNS_CLASS_IN);
+    at = dns_put16(dns_put16(at, question->qtype), DNS_CLASS_IN);
     *at++ = 0;
     at = dns_put16(dns_put16(at, DNS_TYPE_OPT), DNS_UDP_OURS);
-    at = dns_put16(dns_put32(at, 0), 0);
+    at = dns_put16(dns_put32(at, question->wants_dnssec ? DNS_EDNS_DO : 0), 0);
     dns_message_set_id(to, id);
-    dns_put16(to + DNS_AT_FLAGS, DNS_RD);
+    dns_put16(to + DNS_AT_FLAGS, DNS_RD | (question->checking_disabled ? DNS_CD : 0));
     dns_put32(dns_put32(to + DNS_AT_QDCOUNT, 1U << 16), 1);
     return at - to;
+}
+
+ssize_t dns_message_query(uint16_t id, const char *name, uint16_t qtype, uint8_t *to,
+                          size_t capacity)
+{
+    struct dns_question question = {.qtype = qtype};
+    size_t size = strlen(name);
+    if (size > NAME_MAX_BYTES)
+        return -EINVAL;
+    memcpy(question.name, name, size + 1);
+    return put_query(id, &question, to, capacity);
+}
+
+ssize_t dns_message_forward(const struct dns_question *question, uint8_t *to, size_t capacity)
+{
+    return put_query(question->id, question, to, capacity);
 }
 
 void dns_message_set_id(uint8_t *data, uint16_t id)

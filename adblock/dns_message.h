@@ -31,7 +31,7 @@ struct dns_question {
     char name[NAME_MAX_BYTES + 1]; /* lower case, no trailing dot; "" for the root */
     size_t end;                    /* of header and question, in bytes */
     uint16_t udp_size;             /* EDNS (RFC 6891); DNS_UDP_DEFAULT without */
-    bool has_edns, wants_dnssec, recursion_desired;
+    bool has_edns, wants_dnssec, recursion_desired, checking_disabled;
 };
 
 /* 0; -EBADMSG not a query (drop it); otherwise a positive RCODE to answer with
@@ -70,6 +70,10 @@ ssize_t dns_message_truncated(const void *query, size_t size, const struct dns_q
 ssize_t dns_message_query(uint16_t id, const char *name, uint16_t qtype, uint8_t *to,
                           size_t capacity);
 
+/* What a server is asked on behalf of a client: name, type, DO and CD. Nothing else of the client's
+ * message goes out: no cookie, no client subnet, no odd flags. The class is IN. */
+ssize_t dns_message_forward(const struct dns_question *question, uint8_t *to, size_t capacity);
+
 enum { DNS_ANSWER_ADDRESSES = 32, DNS_ANSWER_ALIASES = 16 };
 
 struct dns_answer {
@@ -85,9 +89,19 @@ struct dns_answer {
 /* 0 or -EBADMSG. Also checks that the answer is for `question` (id aside). */
 int dns_message_parse_answer(const void *data, size_t size, const struct dns_question *question,
                              struct dns_answer *ret);
+/* Where an answer leads, in all of its records: the targets of CNAME, SVCB and HTTPS (`name`) and
+ * the addresses of A, AAAA and of the hints of SVCB and HTTPS (`address`); the other is NULL. False
+ * ends it. Returns 0, or 1 if it was ended, or -EBADMSG. */
+typedef bool dns_lead_fn(void *owner, const char *name, const struct address *address);
+int dns_message_each_lead(const uint8_t *data, size_t size, dns_lead_fn *fn, void *owner);
+/* Take the keys of Encrypted Client Hello from SVCB and HTTPS records, in place. The message keeps
+ * its size. Returns how many, or -EBADMSG. */
+int dns_message_hide_ech(uint8_t *data, size_t size);
 /* Lower every TTL by `age_s`, in place; OPT is left alone. 0 or -EBADMSG (never for a message that
  * dns_message_parse_answer took; otherwise some TTLs may have been lowered). */
 int dns_message_age(uint8_t *data, size_t size, uint32_t age_s);
+/* Every TTL becomes this, in place; OPT is left alone. */
+int dns_message_set_ttl(uint8_t *data, size_t size, uint32_t ttl_s);
 void dns_message_set_id(uint8_t *data, uint16_t id);
 /* Turn an answer to one query for a name into the answer to another, in place: id, RD and CD, and
  * the question's bytes as this client spelled them; no OPT for a client without EDNS; header and
@@ -95,5 +109,9 @@ void dns_message_set_id(uint8_t *data, uint16_t id);
  * TCP). `question` was read from `query`. Returns the new size or -EBADMSG. */
 ssize_t dns_message_fit(uint8_t *data, size_t size, const void *query, size_t query_size,
                         const struct dns_question *question, size_t limit);
+/* An alias that we made ourselves: what a server said of `target`, with "question's name CNAME
+ * target" in front. Not yet fitted to a client. The size, -EBADMSG or -ENOBUFS. */
+ssize_t dns_message_alias(const struct dns_question *question, const char *target, uint32_t ttl_s,
+                          const uint8_t *answer, size_t size, uint8_t *to, size_t capacity);
 
 #endif

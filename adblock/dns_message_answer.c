@@ -250,7 +250,9 @@ static unsigned record_count(const uint8_t *data)
     return count + dns_get16(data + DNS_AT_ARCOUNT);
 }
 
-int dns_message_age(uint8_t *data, size_t size, uint32_t age_s)
+enum ttl_change { TTL_LOWER, TTL_SET };
+
+static int change_ttls(uint8_t *data, size_t size, enum ttl_change change, uint32_t by_s)
 {
     struct dns_reader reader = {data, size, records_at(data, size)};
     if (reader.at == 0)
@@ -259,10 +261,21 @@ int dns_message_age(uint8_t *data, size_t size, uint32_t age_s)
         struct dns_record record;
         if (dns_read_record(&reader, &record) < 0)
             return -EBADMSG;
+        uint32_t lowered_s = record.ttl_s > by_s ? record.ttl_s - by_s : 0;
         if (record.type != DNS_TYPE_OPT)
-            dns_put32(data + record.ttl_at, record.ttl_s > age_s ? record.ttl_s - age_s : 0);
+            dns_put32(data + record.ttl_at, change == TTL_SET ? by_s : lowered_s);
     }
     return 0;
+}
+
+int dns_message_age(uint8_t *data, size_t size, uint32_t age_s)
+{
+    return change_ttls(data, size, TTL_LOWER, age_s);
+}
+
+int dns_message_set_ttl(uint8_t *data, size_t size, uint32_t ttl_s)
+{
+    return change_ttls(data, size, TTL_SET, ttl_s);
 }
 
 /* Take the OPT out, which in practice stands last; one elsewhere stays (RFC 6891 sec. 6.1.1 lets a

@@ -71,6 +71,24 @@ static void judge_answer(const uint8_t *data, size_t size, const struct dns_ques
     ldns_pkt_free(packet);
 }
 
+static bool note_lead(void *owner, const char *name, const struct address *address)
+{
+    size_t *count = owner;
+    assert((name == NULL) != (address == NULL));
+    *count += 1;
+    return *count < 1000;
+}
+
+/* Hiding keys changes nothing else: as many targets and addresses as before. */
+static void read_leads(uint8_t *data, size_t size)
+{
+    size_t before = 0, after = 0;
+    int result = dns_message_each_lead(data, size, note_lead, &before);
+    if (dns_message_hide_ech(data, size) < 0 || result < 0)
+        return;
+    assert(dns_message_each_lead(data, size, note_lead, &after) == result && before == after);
+}
+
 /* The input as an answer to its own question. */
 static void read_as_answer(const uint8_t *data, size_t size)
 {
@@ -93,6 +111,7 @@ static void read_as_answer(const uint8_t *data, size_t size)
         assert(dns_message_age(copy, size, 100) == 0);
         assert(dns_message_fit(copy, size, data, size, &question, question.udp_size) > 0);
     }
+    read_leads(copy, size);
     dns_message_age(copy, size, 1);
     free(copy);
 }

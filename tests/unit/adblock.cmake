@@ -2,6 +2,7 @@
 # A fake filter is compiled in: an object goes before the one in the library.
 atlantic_unit_test(dns_message LINKS adblock base ldns)
 atlantic_unit_test(dns_message_answer LINKS adblock base ldns)
+atlantic_unit_test(dns_message_lead LINKS adblock base ldns)
 atlantic_unit_test(dns_message_reply LINKS adblock base ldns)
 atlantic_unit_test(dns_message_rewrite LINKS adblock base ldns)
 atlantic_unit_test(filter_names LINKS adblock base)
