@@ -94,7 +94,7 @@ static int lead_by_record(const uint8_t *data, const struct dns_record *record, 
                                  record->type == DNS_A ? 4 : 6, fn, owner);
     if (record->type != DNS_CNAME)
         return 0;
-    if (dns_read_name(&name, 1, target) < 0)
+    if (dns_read_name(&name, 1, target) < 0 || name.at != name.size)
         return -EBADMSG;
     return fn(owner, target, NULL) ? 0 : 1;
 }

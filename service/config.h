@@ -65,6 +65,9 @@ struct config_dns {
     struct address blocking_address4, blocking_address6;
     uint32_t blocking_ttl_s;
     bool allows_cleartext; /* tcp:// resolvers beside a direct upstream */
+    bool refuses_private_answers;
+    char **private_names; /* with everything below: asked for, and may have private addresses */
+    unsigned private_names_count;
     uint32_t cache_entries, cache_bytes, timeout_ms;
 };
 

@@ -10,7 +10,7 @@
 /* What makes two questions the same. Compared as bytes, so it is zeroed first. */
 struct key {
     uint16_t qtype, qclass;
-    bool has_edns, wants_dnssec;
+    bool wants_dnssec, checking_disabled;
     char name[NAME_MAX_BYTES + 1];
 };
 
@@ -43,8 +43,8 @@ static struct lookup lookup_of(const struct dns_question *question)
     memset(&lookup.key, 0, sizeof(lookup.key));
     lookup.key.qtype = question->qtype;
     lookup.key.qclass = question->qclass;
-    lookup.key.has_edns = question->has_edns;
     lookup.key.wants_dnssec = question->wants_dnssec;
+    lookup.key.checking_disabled = question->checking_disabled;
     memcpy(lookup.key.name, question->name, length);
     lookup.size = offsetof(struct key, name) + length;
     lookup.hash = map_hash(&lookup.key, lookup.size);

@@ -48,17 +48,41 @@ void decisions_note(struct decisions *decisions, const char *kind, const char *n
                  refusal->name, refusal->list, log_quote(quoted, sizeof(quoted), refusal->rule));
 }
 
+void decisions_ask_name(struct decisions *decisions, const struct filter_name *name,
+                        struct verdict *ret)
+{
+    const struct filter *filter = decisions->filter(decisions->owner);
+
+    decisions->asked++;
+    *ret = (struct verdict){.action = VERDICT_NONE};
+    if (filter)
+        filter_ask_name(filter, name, ret);
+}
+
+void decisions_ask_address(struct decisions *decisions, const struct address *address,
+                           struct verdict *ret)
+{
+    const struct filter *filter = decisions->filter(decisions->owner);
+
+    *ret = (struct verdict){.action = VERDICT_NONE};
+    if (filter)
+        filter_ask_address(filter, address, ret);
+}
+
+size_t decisions_answers(const struct decisions *decisions, const struct filter_name *name,
+                         const struct verdict *verdict, struct filter_answer *ret, size_t max)
+{
+    const struct filter *filter = decisions->filter(decisions->owner);
+    return filter ? filter_answers(filter, name, verdict, ret, max) : 0;
+}
+
 bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
                                uint16_t qtype, const struct address *client)
 {
-    const struct filter *filter = decisions->filter(decisions->owner);
     struct filter_name name = {.host = host, .qtype = qtype, .client = client};
     struct verdict verdict;
 
-    decisions->asked++;
-    if (!filter)
-        return false;
-    filter_ask_name(filter, &name, &verdict);
+    decisions_ask_name(decisions, &name, &verdict);
     if (!verdict_is_block(&verdict))
         return false;
     decisions_note(decisions, kind, host, strlen(host), client, &verdict);

@@ -33,6 +33,14 @@ struct decisions {
 /* Must this name be refused? A verdict of its own for DNS (qtype) and others (0). */
 bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
                                uint16_t qtype, const struct address *client);
+/* The verdict alone, nothing noted; of a name, and of an address that a name turned out to have. */
+void decisions_ask_name(struct decisions *decisions, const struct filter_name *name,
+                        struct verdict *ret);
+void decisions_ask_address(struct decisions *decisions, const struct address *address,
+                           struct verdict *ret);
+/* What the verdict on a name says to answer; see filter_answers. */
+size_t decisions_answers(const struct decisions *decisions, const struct filter_name *name,
+                         const struct verdict *verdict, struct filter_answer *ret, size_t max);
 /* Note a refusal that was decided elsewhere (an HTTP request at the gate). */
 void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
                     const struct address *client, const struct verdict *verdict);

@@ -10,13 +10,14 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* Applications keep addresses longer than the TTL says. */
-enum { NAME_KEPT_MS = 60 * 60 * 1000 };
+/* Applications keep addresses longer than the TTL says, browsers for as long as a page is open. */
+enum { NAME_KEPT_MS = 24 * 60 * 60 * 1000 };
+/* Of an alias that a rule made. */
+enum { ALIAS_TTL_S = 60 };
 
 struct dns {
     struct connector *connector;
-    struct dns_blocking_options blocking;
-    struct decisions *decisions;
+    struct dns_policy policy;
     struct name_cache *names;
     struct answer_cache *cache;
     struct resolver *resolver;
@@ -36,12 +37,20 @@ struct job {
     struct list waits;
 };
 
+/* What decides how an answer is made from what a server said. */
+struct ask {
+    struct dns_asked asked;
+    bool is_listed;                 /* the lists are asked about the answer */
+    char alias[NAME_MAX_BYTES + 1]; /* what is asked for instead; "" for none */
+};
+
 struct dns_wait {
     struct list node;
     struct job *job;
-    struct dns_asker asker;
-    struct dns_question question;
-    size_t size;
+    dns_answer_fn *on_answer;
+    void *owner;
+    struct address client;
+    struct ask ask;
     uint8_t query[];
 };
 
@@ -56,8 +65,8 @@ static bool is_job_of(const struct map_node *node, const void *key)
     const struct dns_question *other = key;
 
     return mine->qtype == other->qtype && mine->qclass == other->qclass &&
-           mine->has_edns == other->has_edns && mine->wants_dnssec == other->wants_dnssec &&
-           strcmp(mine->name, other->name) == 0;
+           mine->checking_disabled == other->checking_disabled &&
+           mine->wants_dnssec == other->wants_dnssec && strcmp(mine->name, other->name) == 0;
 }
 
 struct dns *dns_new(struct connector *connector, const struct config_dns *config,
@@ -67,7 +76,7 @@ struct dns *dns_new(struct connector *connector, const struct config_dns *config
     if (!dns)
         return NULL;
     dns->connector = connector;
-    dns->decisions = decisions;
+    dns->policy.decisions = decisions;
     dns->names = names;
     map_init(&dns->jobs, is_job_of);
     list_init(&dns->all);
@@ -117,6 +126,7 @@ void dns_forget(struct dns *dns)
 struct dns_stats dns_stats(const struct dns *dns)
 {
     struct dns_stats stats = dns->stats;
+    stats.policy = dns->policy.stats;
     stats.cache = answer_cache_stats(dns->cache);
     return stats;
 }
@@ -126,88 +136,74 @@ struct loop *dns_loop(const struct dns *dns)
     return dns->connector->loop;
 }
 
-static bool is_blocked(struct dns *dns, const char *name, uint16_t qtype,
-                       const struct address *client)
+/* --- the answer ------------------------------------------------------------------------------ */
+
+struct naming {
+    struct dns *dns;
+    const char *name;
+};
+
+static bool name_address(void *owner, const char *name, const struct address *address)
 {
-    if (!decisions_name_is_blocked(dns->decisions, "dns", name, qtype, client))
-        return false;
-    dns->stats.blocked++;
+    struct naming *naming = owner;
+    uint64_t now_ms = loop_now_ms(naming->dns->connector->loop);
+
+    (void)name;
+    if (address)
+        name_cache_put(naming->dns->names, address, naming->name, now_ms + NAME_KEPT_MS);
     return true;
 }
 
-/* --- the answer ------------------------------------------------------------------------------ */
-
-/* An answer made for one asker fits another after its id and its spelling of the name (some check
- * it, RFC 5452 sec. 9.3) are put in, and if it is not too long for a datagram. */
-static ssize_t fit_answer(const struct dns_wait *wait, const uint8_t *answer, size_t size,
-                          uint8_t *to)
+/* Make the answer for one asker from what a server, or the cache, said. */
+static ssize_t make_answer(struct dns *dns, const struct ask *ask, const uint8_t *said, size_t size,
+                           uint8_t *to, size_t capacity)
 {
-    const struct dns_question *question = &wait->question;
-    size_t most = question->udp_size < DNS_UDP_OURS ? question->udp_size : DNS_UDP_OURS;
+    const struct dns_asked *asked = &ask->asked;
+    size_t most = asked->question.udp_size < DNS_UDP_OURS ? asked->question.udp_size : DNS_UDP_OURS;
+    enum dns_judgement judgement =
+        dns_policy_judge(&dns->policy, asked, ask->is_listed, said, size);
+    uint8_t whole[DNS_MESSAGE_MAX];
+    ssize_t made = (ssize_t)size;
 
-    if (!wait->asker.is_stream && size > most)
-        return dns_message_truncated(wait->query, wait->size, question, to, DNS_MESSAGE_MAX);
-    if (size < question->end || size > DNS_MESSAGE_MAX)
-        return -EBADMSG;
-    memcpy(to, answer, size);
-    memcpy(to, wait->query, 2);
-    memcpy(to + 12, wait->query + 12, question->end - 12);
-    return (ssize_t)size;
+    if (judgement != DNS_JUDGED_GOOD)
+        return dns_policy_refuse(&dns->policy, asked, judgement, to, capacity);
+    dns_message_each_lead(said, size, name_address, &(struct naming){dns, asked->question.name});
+    if (ask->alias[0])
+        made = dns_message_alias(&asked->question, ask->alias, ALIAS_TTL_S, said, size, whole,
+                                 sizeof(whole));
+    else
+        memcpy(whole, said, size);
+    if (made > 0)
+        made = dns_message_fit(whole, (size_t)made, asked->query, asked->size, &asked->question,
+                               asked->is_stream ? DNS_MESSAGE_MAX : most);
+    if (made < 0 || (size_t)made > capacity)
+        return dns_message_error(asked->query, asked->size, DNS_SERVFAIL, to, capacity);
+    memcpy(to, whole, (size_t)made);
+    return made;
 }
 
-struct outcome {
-    const uint8_t *answer; /* NULL: SERVFAIL */
-    size_t size;
-    bool is_blocked; /* an alias is on a list */
-};
-
-static void answer_wait(struct dns *dns, struct dns_wait *wait, const struct outcome *outcome)
+/* `said` NULL: no server could. */
+static void answer_wait(struct dns *dns, struct dns_wait *wait, const uint8_t *said, size_t size)
 {
+    const struct dns_asked *asked = &wait->ask.asked;
     uint8_t to[DNS_MESSAGE_MAX];
-    ssize_t size = -EBADMSG;
+    ssize_t made = said
+                       ? make_answer(dns, &wait->ask, said, size, to, sizeof(to))
+                       : dns_message_error(asked->query, asked->size, DNS_SERVFAIL, to, sizeof(to));
 
-    if (outcome->is_blocked)
-        size = dns_message_blocked(wait->query, wait->size, &wait->question, &dns->blocking, to,
-                                   sizeof(to));
-    else if (outcome->answer)
-        size = fit_answer(wait, outcome->answer, outcome->size, to);
-    if (size < 0)
-        size = dns_message_error(wait->query, wait->size, DNS_SERVFAIL, to, sizeof(to));
-    if (size > 0)
-        wait->asker.on_answer(wait->asker.owner, to, (size_t)size);
+    if (made > 0)
+        wait->on_answer(wait->owner, to, (size_t)made);
 }
 
-static void answer_all(struct job *job, const struct outcome *outcome)
+static void answer_all(struct job *job, const uint8_t *said, size_t size)
 {
     while (!list_is_empty(&job->waits)) {
         struct dns_wait *wait = list_item(job->waits.next, struct dns_wait, node);
         list_remove(&wait->node);
         job->dns->waits--;
-        answer_wait(job->dns, wait, outcome);
+        answer_wait(job->dns, wait, said, size);
         free(wait);
     }
-}
-
-static bool has_blocked_alias(struct dns *dns, const struct dns_question *question,
-                              const struct dns_answer *answer)
-{
-    for (size_t i = 0; i < answer->alias_count; i++)
-        if (is_blocked(dns, answer->aliases[i], question->qtype, NULL))
-            return true;
-    return false;
-}
-
-static void keep(struct dns *dns, const struct dns_question *question,
-                 const struct dns_answer *answer, const uint8_t *bytes, size_t size)
-{
-    uint64_t now_ms = loop_now_ms(dns->connector->loop);
-    uint64_t kept_ms = answer->ttl_s * UINT64_C(1000);
-
-    if (kept_ms < NAME_KEPT_MS)
-        kept_ms = NAME_KEPT_MS;
-    answer_cache_put(dns->cache, question, bytes, size, answer->ttl_s, now_ms);
-    for (size_t i = 0; i < answer->address_count; i++)
-        name_cache_put(dns->names, &answer->addresses[i], question->name, now_ms + kept_ms);
 }
 
 static void on_resolved(void *owner, int err, uint8_t *bytes, size_t size)
@@ -215,20 +211,17 @@ static void on_resolved(void *owner, int err, uint8_t *bytes, size_t size)
     struct job *job = owner;
     struct dns *dns = job->dns;
     struct dns_answer answer;
-    struct outcome outcome = {0};
 
     job->query = NULL;
     job_close(job);
     if (err == 0)
         err = dns_message_parse_answer(bytes, size, &job->question, &answer);
-    if (err < 0) {
+    if (err < 0)
         dns->stats.failed++;
-    } else {
-        outcome = (struct outcome){bytes, size, has_blocked_alias(dns, &job->question, &answer)};
-        if (!outcome.is_blocked && !answer.is_truncated)
-            keep(dns, &job->question, &answer, bytes, size);
-    }
-    answer_all(job, &outcome);
+    else if (!answer.is_truncated)
+        answer_cache_put(dns->cache, &job->question, bytes, size, answer.ttl_s,
+                         loop_now_ms(dns->connector->loop));
+    answer_all(job, err < 0 ? NULL : bytes, size);
     job_free(job);
 }
 
@@ -252,30 +245,26 @@ int dns_configure(struct dns *dns, const struct config_dns *config)
     resolver_free(dns->resolver);
     dns->cache = cache;
     dns->resolver = resolver;
-    dns->blocking = (struct dns_blocking_options){
-        .mode = (enum dns_blocking)config->blocking,
-        .address4 = config->blocking_address4,
-        .address6 = config->blocking_address6,
-        .ttl_s = config->blocking_ttl_s,
-    };
+    dns->policy.config = config;
     return 0;
 }
 
 /* --- the question ---------------------------------------------------------------------------- */
 
-static int job_new(struct dns *dns, const struct dns_question *question, const void *query,
-                   size_t size, struct job **ret)
+static int job_new(struct dns *dns, const struct dns_question *question, struct job **ret)
 {
-    struct job *job = calloc(1, sizeof(*job));
+    uint8_t query[DNS_UDP_DEFAULT];
+    ssize_t size = dns_message_forward(question, query, sizeof(query));
+    struct job *job = size < 0 ? NULL : calloc(1, sizeof(*job));
     int err;
 
     if (!job)
-        return -ENOMEM;
+        return size < 0 ? (int)size : -ENOMEM;
     job->dns = dns;
     job->question = *question;
     list_init(&job->waits);
     list_init(&job->in_all);
-    err = resolver_start(dns->resolver, query, size, on_resolved, job, &job->query);
+    err = resolver_start(dns->resolver, query, (size_t)size, on_resolved, job, &job->query);
     if (err == 0)
         err = map_insert(&dns->jobs, &job->node, question_hash(question));
     if (err < 0) {
@@ -289,20 +278,18 @@ static int job_new(struct dns *dns, const struct dns_question *question, const v
     return 0;
 }
 
-static int find_or_make_job(struct dns *dns, const struct dns_question *question, const void *query,
-                            size_t size, struct job **ret)
+static int find_or_make_job(struct dns *dns, const struct dns_question *question, struct job **ret)
 {
     struct map_node *node = map_find(&dns->jobs, question_hash(question), question);
 
     if (!node)
-        return job_new(dns, question, query, size, ret);
+        return job_new(dns, question, ret);
     *ret = map_item(node, struct job, node);
     return 0;
 }
 
-static int wait_new(struct dns *dns, const void *query, size_t size,
-                    const struct dns_question *question, const struct dns_asker *asker,
-                    struct dns_wait **ret)
+static int wait_new(struct dns *dns, const struct ask *ask, const struct dns_question *question,
+                    const struct dns_asker *asker, struct dns_wait **ret)
 {
     struct dns_wait *wait;
     struct job *job;
@@ -312,19 +299,52 @@ static int wait_new(struct dns *dns, const void *query, size_t size,
         dns->stats.refused_at_limit++;
         return ERR_LIMIT;
     }
-    wait = malloc(sizeof(*wait) + size);
+    wait = malloc(sizeof(*wait) + ask->asked.size);
     if (!wait)
         return -ENOMEM;
-    err = find_or_make_job(dns, question, query, size, &job);
+    err = find_or_make_job(dns, question, &job);
     if (err < 0) {
         free(wait);
         return err;
     }
-    *wait = (struct dns_wait){.job = job, .asker = *asker, .question = *question, .size = size};
-    memcpy(wait->query, query, size);
+    wait->job = job;
+    wait->on_answer = asker->on_answer;
+    wait->owner = asker->owner;
+    wait->ask = *ask;
+    wait->ask.asked.query = wait->query;
+    memcpy(wait->query, ask->asked.query, ask->asked.size);
+    if (asker->client) {
+        wait->client = *asker->client;
+        wait->ask.asked.client = &wait->client;
+    }
     list_append(&job->waits, &wait->node);
     dns->waits++;
     *ret = wait;
+    return 0;
+}
+
+/* From the cache, or from a server. */
+static ssize_t resolve(struct dns *dns, const struct ask *ask, const struct dns_asker *asker,
+                       uint8_t *to, size_t capacity, struct dns_wait **ret)
+{
+    struct dns_question target;
+    const struct dns_question *question = &ask->asked.question;
+    uint8_t said[DNS_MESSAGE_MAX];
+    ssize_t size;
+
+    if (ask->alias[0]) {
+        target = *question;
+        memcpy(target.name, ask->alias, sizeof(target.name));
+        question = &target;
+    }
+    size = answer_cache_get(dns->cache, question, loop_now_ms(dns->connector->loop), said,
+                            sizeof(said));
+    if (size >= 0) {
+        dns->stats.from_cache++;
+        return make_answer(dns, ask, said, (size_t)size, to, capacity);
+    }
+    if (wait_new(dns, ask, question, asker, ret) < 0)
+        return dns_message_error(ask->asked.query, ask->asked.size, DNS_SERVFAIL, to, capacity);
     return 0;
 }
 
@@ -332,29 +352,33 @@ ssize_t dns_resolve(struct dns *dns, const void *query, size_t size,
                     const struct dns_question *question, const struct dns_asker *asker, uint8_t *to,
                     size_t capacity, struct dns_wait **ret)
 {
-    ssize_t got =
-        answer_cache_get(dns->cache, question, loop_now_ms(dns->connector->loop), to, capacity);
-    size_t most = question->udp_size < capacity ? question->udp_size : capacity;
+    struct ask ask = {.asked = {query, size, *question, asker->client, asker->is_stream}};
+    return resolve(dns, &ask, asker, to, capacity, ret);
+}
 
-    if (got >= 0) {
-        dns->stats.from_cache++;
-        if (!asker->is_stream && (size_t)got > most)
-            return dns_message_truncated(query, size, question, to, capacity);
-        memcpy(to + 12, (const uint8_t *)query + 12, question->end - 12);
-        return got;
+static ssize_t ask_by_policy(struct dns *dns, struct ask *ask, const struct dns_asker *asker,
+                             uint8_t *to, size_t capacity, struct dns_wait **ret)
+{
+    struct dns_decision decision;
+
+    dns_policy_decide(&dns->policy, &ask->asked, to, capacity, &decision);
+    switch (decision.ruling) {
+    case DNS_RULING_ANSWERED: return decision.size;
+    case DNS_RULING_DROP: return -ENOMSG;
+    case DNS_RULING_ALIAS: memcpy(ask->alias, decision.alias, sizeof(ask->alias)); break;
+    case DNS_RULING_ASK: ask->is_listed = true; break;
+    case DNS_RULING_ALLOWED: break;
     }
-    if (got == -ENOBUFS)
-        return dns_message_truncated(query, size, question, to, capacity);
-    if (wait_new(dns, query, size, question, asker, ret) < 0)
-        return dns_message_error(query, size, DNS_SERVFAIL, to, capacity);
-    return 0;
+    return resolve(dns, ask, asker, to, capacity, ret);
 }
 
 ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dns_asker *asker,
                 uint8_t *to, size_t capacity, struct dns_wait **ret)
 {
-    struct dns_question question;
-    int rcode = dns_message_parse_question(query, size, &question);
+    struct ask ask = {
+        .asked = {
+            .query = query, .size = size, .client = asker->client, .is_stream = asker->is_stream}};
+    int rcode = dns_message_parse_question(query, size, &ask.asked.question);
 
     dns->stats.questions++;
     if (rcode != 0)
@@ -363,9 +387,7 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
         return rcode;
     if (rcode > 0)
         return dns_message_error(query, size, rcode, to, capacity);
-    if (is_blocked(dns, question.name, question.qtype, asker->client))
-        return dns_message_blocked(query, size, &question, &dns->blocking, to, capacity);
-    return dns_resolve(dns, query, size, &question, asker, to, capacity, ret);
+    return ask_by_policy(dns, &ask, asker, to, capacity, ret);
 }
 
 void dns_wait_cancel(struct dns_wait *wait)

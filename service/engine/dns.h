@@ -8,6 +8,7 @@
 #include "service/engine/answer_cache.h"
 #include "service/engine/connect.h"
 #include "service/engine/decisions.h"
+#include "service/engine/dns_policy.h"
 #include "service/engine/name_cache.h"
 
 #include <stdbool.h>
@@ -21,7 +22,8 @@ struct dns;
 struct dns_wait;
 
 struct dns_stats {
-    uint64_t questions, blocked, from_cache, forwarded, failed, malformed, refused_at_limit;
+    uint64_t questions, from_cache, forwarded, failed, malformed, refused_at_limit;
+    struct dns_policy_stats policy;
     struct answer_cache_stats cache;
 };
 
@@ -48,7 +50,8 @@ struct dns_asker {
 };
 
 /* Ask. > 0: the answer's size, in `to`, at once. 0: it comes by on_answer, once, from the loop,
- * unless *ret is cancelled before. < 0: this is no question, drop it. `capacity` is at least
+ * unless *ret is cancelled before. < 0: say nothing: this is no question, or (-ENOMSG) a rule wants
+ * it unanswered. `capacity` is at least
  * DNS_MESSAGE_MAX for streams and DNS_UDP_OURS for datagrams. */
 ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dns_asker *asker,
                 uint8_t *to, size_t capacity, struct dns_wait **ret);

@@ -3,6 +3,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -94,7 +95,7 @@ static int ask(struct dns_stream *stream, const uint8_t *query, size_t size)
     free(pending);
     if (got > 0)
         put_answer(stream, answer, (size_t)got);
-    return got < 0 ? ERR_PROTOCOL : 0;
+    return got < 0 && got != -ENOMSG ? ERR_PROTOCOL : 0;
 }
 
 /* One whole question with its length, 0 for not yet, ERR_EOF after the last one. */

@@ -102,5 +102,75 @@ def failing_resolver(lab):
     check(got == [WEB4], f"second resolver: {got}")
 
 
+RULES = """||search.example^$dnsrewrite=web.example
+||here.example^$dnsrewrite=192.0.2.7
+||mail.example^$dnsrewrite=NOERROR;MX;10 mx.example.
+||gone.example^$dnsrewrite=NXDOMAIN
+||203.0.113.66^
+"""
+LISTS = """
+filter:
+  builtin: false
+  lists:
+    - {name: rules, file: %s/rules.txt, format: adblock}
+    - {name: mine, file: %s/hosts.txt, format: hosts}
+    - {name: policy, file: %s/policy.rpz, format: rpz}
+"""
+
+
+def answered_otherwise(lab):
+    """What lists say instead of an answer: $dnsrewrite, hosts with addresses, RPZ; bad addresses"""
+    lab.dns(["bad.example. 300 IN A 203.0.113.66", "drop.example. 300 IN A 203.0.113.1",
+             "bound.example. 300 IN HTTPS 0 ads.example.",
+             f"hint.example. 300 IN HTTPS 1 . alpn=h2 ipv4hint=203.0.113.66",
+             f"good.example. 300 IN HTTPS 1 . alpn=h2 ipv4hint={WEB4}"])
+    lab.write("rules.txt", RULES + "||ads.example^\n")
+    lab.write("hosts.txt", "192.0.2.9 printer.example\n0.0.0.0 null.example\n")
+    lab.write("policy.rpz", "@ SOA ns. me. 1 1 1 1 1\n NS ns.\ndrop.example CNAME rpz-drop.\n"
+              "tcp.example CNAME rpz-tcp-only.\nnodata.example CNAME *.\n")
+    lab.atlantic(config(lab, [DIRECT], filtered=False, more=LISTS % ((lab.dir,) * 3))).on()
+    for name, qtype, expected in (
+            ("search.example", "A", ["web.example.", WEB4]), ("here.example", "A", ["192.0.2.7"]),
+            ("here.example", "AAAA", []), ("mail.example", "MX", ["10", "mx.example."]),
+            ("printer.example", "A", ["192.0.2.9"]), ("null.example", "A", ["0.0.0.0"]),
+            ("nodata.example", "A", []), ("bad.example", "A", ["0.0.0.0"]),
+            ("bound.example", "TYPE65", []), ("hint.example", "TYPE65", [])):
+        for _ in range(2):  # from the server, then from the cache
+            got = short(lab, "@192.0.2.1", name, qtype)
+            check(got == expected, f"{name} {qtype}: {got}")
+    check(short(lab, "@192.0.2.1", "good.example", "TYPE65") != [], "a good binding")
+    check("NXDOMAIN" in dig(lab, "@192.0.2.1", "gone.example"), "gone.example")
+    out = dig(lab, "@192.0.2.1", "+time=1", "drop.example")
+    check("no servers could be reached" in out, f"drop.example was answered: {out}")
+    out = dig(lab, "@192.0.2.1", "+ignore", "tcp.example")
+    check(" tc" in out.split("flags:")[1].split(";")[0], f"tcp.example: {out}")
+
+
+def private_networks(lab):
+    """Names of private networks never leave, names of the internet never lead into one"""
+    unbound = lab.dns(["rebind.example. 300 IN A 192.168.1.1", "rebind6.example. 300 IN AAAA ::1",
+                       "rebind.example. 300 IN HTTPS 1 . ipv4hint=10.0.0.1",
+                       "nas.corp.example. 300 IN A 192.168.1.7"])
+    dns = (f"  servers: ['tls://{DNS4}#dns.example']\n  ca_file: {lab.dir}/ca.pem\n"
+           "  private_names: [corp.example]\n")
+    lab.atlantic(config(lab, [DIRECT], dns=dns)).on()
+    for name, qtype in (("rebind.example", "A"), ("rebind6.example", "AAAA"),
+                        ("rebind.example", "TYPE65")):
+        for transport in ("+notcp", "+tcp"):
+            out = dig(lab, "@192.0.2.1", transport, name, qtype)
+            check("NOERROR" in out and "ANSWER: 0" in out, f"{name} {qtype}: {out}")
+    got = short(lab, "@192.0.2.1", "nas.corp.example")
+    check(got == ["192.168.1.7"], f"nas.corp.example: {got}")
+    check(short(lab, "@192.0.2.1", "localhost") == ["127.0.0.1"], "localhost")
+    check(short(lab, "@192.0.2.1", "app.localhost", "AAAA") == ["::1"], "app.localhost")
+    for name in ("printer.local", "nas.lan", "x.internal", "x.home.arpa", "x.onion",
+                 "1.1.168.192.in-addr.arpa", "use-application-dns.net"):
+        check("NXDOMAIN" in dig(lab, "@192.0.2.1", name), name)
+    log = open(unbound.log_path).read()
+    for part in ("local", "lan.", "internal.", "home.arpa.", "onion.", "168.192", "use-app"):
+        check(f"{part}" not in log, f"{part} went out")
+
+
 if __name__ == "__main__":
-    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver]))
+    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver,
+                          answered_otherwise, private_networks]))

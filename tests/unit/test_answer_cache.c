@@ -74,7 +74,7 @@ static void test_type_is_part_of_the_question(void **state)
     (void)state;
     put(cache, &a, 60, 0);
     assert_int_equal(get(cache, &aaaa, 0, to), -ENOENT);
-    plain.question.has_edns = !a.question.has_edns;
+    plain.question.wants_dnssec = !a.question.wants_dnssec;
     assert_int_equal(get(cache, &plain, 0, to), -ENOENT);
     answer_cache_free(cache);
 }
