@@ -1,5 +1,4 @@
 #include "adblock/http_refusal.h"
-#include "adblock/http_request_facts.h"
 
 #include <stdarg.h>
 #include <stdio.h>
@@ -160,21 +159,4 @@ size_t http_refusal_format_error(int status, const char *why, char to[HTTP_REFUS
     put_text(&body, why ? why : "malformed");
     put_text(&body, "\n");
     return join(&kind, &body, true, false, to);
-}
-
-size_t http_refusal_of_bytes(const char *data, size_t size, const char *host,
-                             const struct filter *filter, const struct verdict *verdict,
-                             char to[HTTP_REFUSAL_MAX_BYTES])
-{
-    struct http_head head;
-    struct http_request_facts facts;
-    const char *why = NULL;
-    ssize_t head_size = http_head_parse_request(data, size, &head, &why);
-    if (head_size < 0)
-        return http_refusal_format_error(400, why, to);
-    if (head_size == 0) {
-        head = (struct http_head){.is_request = true, .method = {"GET", 3}, .target = {"/", 1}};
-    }
-    http_request_facts_read(&head, host, false, &facts);
-    return http_refusal_format(filter, &facts.request, verdict, false, to);
 }

@@ -17,10 +17,4 @@ size_t http_refusal_format(const struct filter *filter, const struct filter_requ
 /* For a request that cannot be read; the connection ends with it. `why` is one of our phrases. */
 size_t http_refusal_format_error(int status, const char *why, char to[HTTP_REFUSAL_MAX_BYTES]);
 
-/* The answer to a request of which only the first bytes were looked at, as for a conversation that
- * was refused by its name before anything was dialled. `data` is what the client sent so far. */
-size_t http_refusal_of_bytes(const char *data, size_t size, const char *host,
-                             const struct filter *filter, const struct verdict *verdict,
-                             char to[HTTP_REFUSAL_MAX_BYTES]);
-
 #endif

@@ -128,21 +128,6 @@ static void test_errors(void **state)
     assert_true(http_head_has_token(&head, "connection", "close"));
 }
 
-static void test_of_bytes(void **state)
-{
-    (void)state;
-    const char *request = "GET /x.js HTTP/1.1\r\nHost: a.example\r\n\r\n";
-    check(http_refusal_of_bytes(request, strlen(request), "a.example", &filter, &verdict, text),
-          "GET");
-    assert_true(http_text_is(*http_head_find(&head, "content-type"), "text/javascript"));
-    assert_true(http_head_has_token(&head, "connection", "close"));
-    check(http_refusal_of_bytes(request, 10, "a.example", &filter, &verdict, text), "GET");
-    assert_int_equal(head.status, 403);
-    assert_non_null(strstr(body, "http://a.example/"));
-    check(http_refusal_of_bytes("GET\n", 4, "a.example", &filter, &verdict, text), "GET");
-    assert_int_equal(head.status, 400);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -152,7 +137,6 @@ int main(void)
         cmocka_unit_test_setup(test_long_texts_still_fit, setup),
         cmocka_unit_test_setup(test_head_has_no_body, setup),
         cmocka_unit_test_setup(test_errors, setup),
-        cmocka_unit_test_setup(test_of_bytes, setup),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
