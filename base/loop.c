@@ -22,6 +22,7 @@ struct loop {
     struct background background;
     struct timer_heap timers;
     struct list deferred;
+    struct list guests;
     struct chunk_pool *chunks;
     uint64_t now_ms;
     bool has_fake_clock;
@@ -48,6 +49,7 @@ struct loop *loop_new(void)
     if (!loop)
         return NULL;
     list_init(&loop->deferred);
+    list_init(&loop->guests);
     loop->chunks = chunk_pool_new(chunk_limit_bytes, chunk_keep_bytes);
     if (!loop->chunks)
         goto no_chunks;
@@ -67,10 +69,27 @@ no_chunks:
     return NULL;
 }
 
+void loop_add_guest(struct loop *loop, struct loop_guest *guest, loop_fn *fn, void *owner)
+{
+    guest->fn = fn;
+    guest->owner = owner;
+    list_append(&loop->guests, &guest->node);
+}
+
+static void send_guests_home(struct loop *loop)
+{
+    while (!list_is_empty(&loop->guests)) {
+        struct loop_guest *guest = list_item(loop->guests.next, struct loop_guest, node);
+        list_remove(&guest->node);
+        guest->fn(guest->owner);
+    }
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
+    send_guests_home(loop);
     background_done(&loop->background);
     assert(loop->timers.count == 0 && list_is_empty(&loop->deferred));
     timer_heap_done(&loop->timers);

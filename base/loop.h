@@ -23,6 +23,17 @@ struct loop *loop_new(void);
 /* Everything opened on the loop must have been stopped or closed before. Jobs that still run are
  * waited for. NULL is accepted. */
 void loop_free(struct loop *loop);
+
+/* What lives on after its owner has let go of it and belongs to nobody but the loop (a closed
+ * socket that waits for its peer), embedded in it. `fn` is called by loop_free at the latest and
+ * frees it; one that goes before that leaves by list_remove(&guest->node). */
+struct loop_guest {
+    loop_fn *fn;
+    void *owner;
+    struct list node;
+};
+void loop_add_guest(struct loop *loop, struct loop_guest *guest, loop_fn *fn, void *owner);
+
 /* Returns when loop_stop was called, or when nothing is left that could wake it. */
 void loop_run(struct loop *loop);
 /* One turn: wait at most `wait_ms` (0: do not wait), then run what is due. For tests. */

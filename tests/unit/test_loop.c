@@ -239,11 +239,45 @@ static void stop_before_run_returns_at_once(void **state)
     assert_string_equal(diary.text, "");
 }
 
+struct visitor {
+    struct diary *diary;
+    struct loop_guest guest;
+    struct timer timer;
+    char letter;
+};
+
+static void leave(void *owner)
+{
+    struct visitor *visitor = owner;
+    timer_stop(&visitor->timer);
+    list_remove(&visitor->guest.node);
+    note(visitor->diary, visitor->letter);
+}
+
+static void guests_leave_with_the_loop(void **state)
+{
+    struct loop *loop = loop_new();
+    struct diary diary = {0};
+    struct visitor visitors[3];
+    (void)state;
+    for (int i = 0; i < 3; i++) {
+        visitors[i] = (struct visitor){.diary = &diary, .letter = (char)('a' + i)};
+        timer_init(&visitors[i].timer, loop, leave, &visitors[i]);
+        timer_start(&visitors[i].timer, i == 1 ? 0 : 60000);
+        loop_add_guest(loop, &visitors[i].guest, leave, &visitors[i]);
+    }
+    loop_run_once(loop, 0);
+    assert_string_equal(diary.text, "b"); /* by itself, before */
+    loop_free(loop);
+    assert_string_equal(diary.text, "bac");
+}
+
 #define loop_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(guests_leave_with_the_loop),
         loop_test(timers_fire_in_order_of_their_time),
         loop_test(a_timer_moves_when_started_again),
         loop_test(a_timer_callback_may_stop_another_that_is_due),
