@@ -6,29 +6,23 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "proxy/keep_bytes.h"
+#include "proxy/linger.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
-#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum {
-    NO_CHUNK_RETRY_MS = 5,
-    LINGER_MS = 3000, /* and how much a closed socket still reads away, see must_linger() */
-    LINGER_BYTES = 256 * 1024,
-    WRITE_SPANS_MAX = 64,
-};
+enum { NO_CHUNK_RETRY_MS = 5, WRITE_SPANS_MAX = 64 };
 
 struct socket_stream {
     struct stream stream;
     struct watch *watch;
     struct buf unread;
-    struct timer timer; /* no chunk to read into: try again; after close: the end of patience */
-    size_t drained;     /* after close: bytes that nobody will read */
+    struct timer retry; /* no chunk to read into: try again */
     int fd;
     int read_err; /* what peek says after the unread bytes: ERR_EOF or why it broke; 0 while open */
     int write_err;      /* 0 while writing works */
@@ -141,8 +135,8 @@ static void read_once(struct socket_stream *socket)
         return;
     struct chunk *chunk = chunk_new(socket->unread.pool, CHUNK_LARGE_BYTES);
     if (!chunk) {
-        if (buf_size(&socket->unread) == 0 && !timer_is_active(&socket->timer))
-            timer_start(&socket->timer, NO_CHUNK_RETRY_MS);
+        if (buf_size(&socket->unread) == 0 && !timer_is_active(&socket->retry))
+            timer_start(&socket->retry, NO_CHUNK_RETRY_MS);
         return;
     }
     size_t asked = room < CHUNK_LARGE_BYTES ? room : CHUNK_LARGE_BYTES;
@@ -209,76 +203,37 @@ static int socket_finish(struct stream *stream)
     return 0;
 }
 
+/* Everything but the descriptor. */
 static void socket_free(struct socket_stream *socket)
 {
-    timer_stop(&socket->timer);
+    stream_done(&socket->stream);
+    timer_stop(&socket->retry);
     watch_close(socket->watch);
     buf_done(&socket->unread);
-    close(socket->fd);
     free(socket);
-}
-
-/* close(2) with unread bytes in the kernel becomes a reset at once, and a reset drops what the peer
- * has not yet received from us. Then, and only then, there is a reason to stay. */
-static bool must_linger(const struct socket_stream *socket)
-{
-    int unread = 0;
-    return !socket->read_err && ioctl(socket->fd, FIONREAD, &unread) == 0 && unread > 0;
-}
-
-static void on_linger_end(void *owner)
-{
-    socket_free(owner);
-}
-
-/* MSG_TRUNC: TCP drops the bytes without copying them. */
-static void on_lingering(void *owner, int events, int err)
-{
-    struct socket_stream *socket = owner;
-    (void)events;
-    for (;;) {
-        ssize_t got = err < 0 ? 0 : recv(socket->fd, NULL, CHUNK_LARGE_BYTES, MSG_TRUNC);
-        if (got < 0 && (errno == EAGAIN || errno == EINTR))
-            return;
-        if (got > 0)
-            socket->drained += (size_t)got;
-        if (got <= 0 || socket->drained > LINGER_BYTES)
-            break;
-    }
-    socket_free(socket);
-}
-
-static int start_lingering(struct socket_stream *socket)
-{
-    struct loop *loop = socket->timer.loop;
-    shutdown(socket->fd, SHUT_WR);
-    buf_done(&socket->unread);
-    buf_init(&socket->unread, loop_chunks(loop), 1);
-    watch_close(socket->watch);
-    socket->watch = NULL;
-    timer_stop(&socket->timer);
-    timer_init(&socket->timer, loop, on_linger_end, socket);
-    int err = watch_open(loop, socket->fd, on_lingering, socket, &socket->watch);
-    if (err == 0)
-        err = watch_set(socket->watch, WATCH_READ);
-    return err < 0 ? err : timer_start(&socket->timer, LINGER_MS);
 }
 
 static void socket_close(struct stream *stream)
 {
     struct socket_stream *socket = socket_stream_of(stream);
-    stream_done(stream);
-    if (!must_linger(socket) || start_lingering(socket) < 0)
-        socket_free(socket);
+    struct loop *loop = socket->retry.loop;
+    bool is_over = socket->read_err != 0; /* nothing can come that close(2) would answer */
+    int fd = socket->fd;
+    socket_free(socket);
+    if (is_over)
+        close(fd);
+    else
+        linger_close(loop, fd);
 }
 
 static void socket_abort(struct stream *stream)
 {
     struct socket_stream *socket = socket_stream_of(stream);
     const struct linger reset = {.l_onoff = 1, .l_linger = 0};
-    stream_done(stream);
-    setsockopt(socket->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    int fd = socket->fd;
     socket_free(socket);
+    setsockopt(fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
+    close(fd);
 }
 
 static const struct stream_ops socket_ops = {
@@ -308,7 +263,7 @@ int socket_stream_new(struct loop *loop, int fd, size_t buffer_bytes, struct str
     socket->watched = WATCH_READ;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     buf_init(&socket->unread, loop_chunks(loop), buffer_bytes);
-    timer_init(&socket->timer, loop, on_retry, socket);
+    timer_init(&socket->retry, loop, on_retry, socket);
     stream_init(&socket->stream, loop, &socket_ops);
     *ret = &socket->stream;
     return 0;

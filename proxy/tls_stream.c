@@ -44,14 +44,15 @@ struct tls_stream {
     char alpn[ALPN_MAX];
     const char *alpn_list[2];
     enum tls_state state;
-    int broken_err;     /* why, when it is */
-    int read_err;       /* what peek says after the unread bytes; 0 while open */
-    int inner_err;      /* why the inner stream broke */
-    bool is_finished;   /* the owner wants no more writes */
-    bool has_notified;  /* close_notify is made (RFC 8446 sec. 6.1) */
-    bool is_fin_sent;   /* and the inner stream finished */
-    struct buf unread;  /* plain text */
-    struct buf sealed;  /* records that the inner stream has not taken yet */
+    int broken_err;          /* why, when it is */
+    int read_err;            /* what peek says after the unread bytes; 0 while open */
+    int inner_err;           /* why the inner stream broke */
+    bool is_finished;        /* the owner wants no more writes */
+    bool has_notified;       /* close_notify is made (RFC 8446 sec. 6.1) */
+    bool is_fin_sent;        /* and the inner stream finished */
+    struct buf unread;       /* plain text */
+    struct buf sealed;       /* records that the inner stream has not taken yet */
+    struct loop_guest guest; /* after close */
     struct timer timer; /* no chunk to read into: try again; after close: the end of patience */
 };
 
@@ -62,6 +63,7 @@ static struct tls_stream *tls_of(struct stream *stream)
 
 static void tls_free(struct tls_stream *tls)
 {
+    list_remove(&tls->guest.node);
     timer_stop(&tls->timer);
     mbedtls_ssl_free(&tls->session);
     mbedtls_ssl_config_free(&tls->config);
@@ -321,6 +323,7 @@ static void tls_close(struct stream *stream)
         tls_free(tls);
         return;
     }
+    loop_add_guest(loop, &tls->guest, on_impatient, tls);
     stream_set_owner(tls->inner, on_flushing, tls);
     on_flushing(tls);
 }
@@ -383,6 +386,7 @@ static struct tls_stream *tls_alloc(struct loop *loop, struct stream *inner, con
     buf_init(&tls->unread, loop_chunks(loop), UNREAD_BYTES);
     buf_init(&tls->sealed, loop_chunks(loop), SEALED_BYTES);
     timer_init(&tls->timer, loop, on_retry, tls);
+    list_init(&tls->guest.node);
     return tls;
 }
 

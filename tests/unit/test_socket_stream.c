@@ -293,18 +293,6 @@ static void test_close_lets_the_last_bytes_arrive(void **state)
     loop_run(f->loop); /* returns when the lingering socket is gone */
 }
 
-static void test_close_does_not_wait_for_ever(void **state)
-{
-    struct fixture *f = *state;
-    loop_fake_clock(f->loop, 1000);
-    send_all(f->peer, "ignored", 7);
-    stream_close(f->stream);
-    f->stream = NULL;
-    loop_run_once(f->loop, 0);
-    loop_fake_clock(f->loop, 60000);
-    loop_run(f->loop);
-}
-
 static void test_addresses(void **state)
 {
     struct fixture *f = *state;
@@ -342,7 +330,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_finish_is_a_fin, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_abort_resets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_close_lets_the_last_bytes_arrive, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_close_does_not_wait_for_ever, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_addresses, set_up, tear_down),
     };
     int failed = cmocka_run_group_tests(tests, NULL, NULL);

@@ -398,6 +398,18 @@ static void test_close_does_not_wait_for_ever(void **state)
     loop_run(f->loop); /* nothing is left */
 }
 
+static void test_close_ends_with_the_loop(void **state)
+{
+    struct fixture *f = *state;
+    static uint8_t data[65536];
+    open_pair(f, client(.name = "proxy.example"), server(.name = "proxy.example"));
+    talk(f);
+    while (stream_write_bytes(f->stream, data, sizeof(data)) == sizeof(data))
+        ;
+    stream_close(f->stream); /* it is still flushing when the loop is freed */
+    f->stream = NULL;
+}
+
 static void test_no_chunk_left_is_a_pause(void **state)
 {
     struct fixture *f = *state;
@@ -444,6 +456,7 @@ int main(void)
         tls_test(test_early_finish),
         tls_test(test_close_flushes),
         tls_test(test_close_does_not_wait_for_ever),
+        tls_test(test_close_ends_with_the_loop),
         tls_test(test_no_chunk_left_is_a_pause),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
