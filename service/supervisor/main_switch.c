@@ -66,7 +66,12 @@ int main_switch_on(struct main_switch *main_switch, struct protection_error *err
     int err = write_wish(main_switch, true, error);
     if (err < 0 || protection_is_up(main_switch->protection))
         return err;
+    bool was_armed = protection_is_armed(main_switch->protection);
     err = protection_up(main_switch->protection, error);
+    if (err < 0 && was_armed) { /* an earlier wish goes on being tried */
+        protection_keep_up(main_switch->protection);
+        return err;
+    }
     if (err < 0) { /* the one who asks is there to hear it: no host is locked by a failed wish */
         take_down(main_switch->protection, &ignored);
         write_wish(main_switch, false, &ignored);

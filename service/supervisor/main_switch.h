@@ -24,7 +24,8 @@ void main_switch_init(struct main_switch *main_switch,
                       struct loop *loop); /* fields above are set */
 void main_switch_done(struct main_switch *main_switch);
 
-/* All or nothing: < 0 with *error, then this host is as it was and the wish is off. */
+/* All or nothing: < 0 with *error, then this host is as it was and the wish is off. A fence that
+ * was armed before stays, and so does that wish. */
 int main_switch_on(struct main_switch *main_switch, struct protection_error *error);
 /* The wish is off from now on; on_off tells when the host is. < 0 with *error: nothing was changed.
  */

@@ -34,7 +34,8 @@ def probes_are_seen_when_off(lab, service):
         probe()
     texts = set(frames.leaks())
     for expected in ('udp 203.0.113.11 53', 'udp 2001:db8:2::11 53', 'tcp 203.0.113.11 80',
-                     'udp 224.0.0.251 5353', 'ethertype 0x88b5', 'icmp6 2001:db8:2::11'):
+                     'udp 224.0.0.251 5353', 'ethertype 0x88b5', 'icmp6 2001:db8:2::11',
+                     'protocol 2 224.0.0.22', 'protocol 0 ff02::16', 'protocol 60 2001:db8:2::11'):
         assert expected in texts, f'{expected} not in {sorted(texts)}'
 
 

@@ -8,6 +8,7 @@ import sys
 import time
 
 IP_UNICAST_IF, IPV6_UNICAST_IF, SO_MARK, QDISC_BYPASS, SOL_PACKET = 50, 76, 36, 20, 263
+IP_PKTINFO, IPV6_PKTINFO, IPV6_HOPOPTS, IPV6_DSTOPTS = 8, 50, 54, 59
 FOREIGN4, FOREIGN6, ROUTER4, ROUTER6 = '203.0.113.11', '2001:db8:2::11', '192.0.2.1', '2001:db8:1::1'
 
 
@@ -60,6 +61,32 @@ def raw6():
         one.sendto(b'\x80\x00\x00\x00\x00\x01\x00\x01', (FOREIGN6, 0))
 
 
+def pktinfo4(index):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        info = struct.pack('@i4s4s', index, b'', b'')
+        one.sendmsg([b'secret'], [(socket.IPPROTO_IP, IP_PKTINFO, info)], 0, (FOREIGN4, 9))
+
+
+def pktinfo6(index):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as one:
+        info = struct.pack('@16si', b'', index)
+        one.sendmsg([b'secret'], [(socket.IPPROTO_IPV6, IPV6_PKTINFO, info)], 0, (FOREIGN6, 9))
+
+
+def join4(index):
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as one:
+        group = socket.inet_aton('239.1.2.3') + struct.pack('@4si', b'', index)
+        one.setsockopt(socket.IPPROTO_IP, socket.IP_ADD_MEMBERSHIP, group)
+        time.sleep(0.05)
+
+
+def join6(index):
+    with socket.socket(socket.AF_INET6, socket.SOCK_DGRAM) as one:
+        group = socket.inet_pton(socket.AF_INET6, 'ff05::1234') + struct.pack('@i', index)
+        one.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_JOIN_GROUP, group)
+        time.sleep(0.05)
+
+
 def frame(kind, body, bypass, protocol=None):
     with socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as one:
         if bypass:
@@ -108,6 +135,14 @@ def probe_all(with_frames):
         attempt(name, lambda: udp(address, port, broadcast, bound))
     for name, address, port in (('mdns6', 'ff02::fb', 5353), ('llmnr6', 'ff02::1:3', 5355)):
         attempt(name, lambda: udp(address, port, bound))
+    for number in (IPV6_HOPOPTS, IPV6_DSTOPTS): # an empty option header in front of UDP
+        option = (socket.IPPROTO_IPV6, number, bytes([0, 0, 1, 4, 0, 0, 0, 0]))
+        attempt(f'udp6 with extension {number}', lambda: udp(FOREIGN6, 9, bound, option))
+        attempt(f'dns6 with extension {number}', lambda: udp(FOREIGN6, 53, bound, option))
+    attempt('udp4 by pktinfo', lambda: pktinfo4(index))
+    attempt('udp6 by pktinfo', lambda: pktinfo6(index))
+    attempt('igmp', lambda: join4(index))
+    attempt('mld', lambda: join6(index))
     attempt('raw icmp', raw_icmp)
     attempt('raw fragment', raw_ip)
     attempt('raw icmp6', raw6)

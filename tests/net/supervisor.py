@@ -6,7 +6,7 @@ import signal
 import sys
 import time
 
-from fence_lab import (HOST, READY, WORKER, assert_no_leak, assert_same, cases_of, inside, main, run,
+from fence_lab import (HOST, READY, TUN, WORKER, assert_no_leak, assert_same, cases_of, inside, main, run,
                        state_of, turn_on, until)
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -152,6 +152,39 @@ def an_off_does_not_wait_for_ever(lab, service):
     assert service.ask('off')['state'] == 'off'
     assert time.monotonic() - start < 2
     assert_same(before, lab.snapshot())
+
+
+def a_device_in_the_way_is_told(lab, service):
+    service.write_script(READY)
+    service.start()
+    run('ip', '-n', HOST, 'link', 'add', TUN, 'type', 'veth', 'peer', 'name', 'spare0')
+    before = lab.snapshot()
+    answer = service.ask('on') # a wish that fails locks nobody
+    assert f'cannot remove the device {TUN}' in answer['error'], answer
+    assert (answer['state'], answer['fence'], answer['wish']) == ('off', 'open', 'off'), answer
+    assert_same(before, lab.snapshot())
+    run('ip', '-n', HOST, 'link', 'del', TUN)
+    turn_on(service)
+    service.stop(signal.SIGTERM)
+    run('ip', '-n', HOST, 'link', 'add', TUN, 'type', 'veth', 'peer', 'name', 'spare0')
+    service.start() # a wish from before is kept
+    assert until(lambda: state_of(service) == ('blocked', 'armed')), service.ask('status')
+    answer = service.ask('on')
+    assert 'error' in answer and answer['fence'] == 'armed' and answer['wish'] == 'on', answer
+    assert_no_leak(lab, users=(None,))
+    run('ip', '-n', HOST, 'link', 'del', TUN)
+    assert until(lambda: state_of(service) == ('on', 'armed'), 8), service.ask('status')
+
+
+def a_worker_that_hangs_is_replaced(lab, service):
+    service.write_script(READY)
+    service.start()
+    turn_on(service)
+    worker = int(service.ask('status')['worker_pid'])
+    os.kill(worker, signal.SIGSTOP)
+    assert until(lambda: service.log().count('start') == 2, 40), service.log()
+    assert 'showed no sign of life' in service.stderr()
+    assert until(lambda: state_of(service) == ('on', 'armed')), service.ask('status')
 
 
 def the_capabilities_of_the_unit_are_enough(lab, service):
