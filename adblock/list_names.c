@@ -202,14 +202,15 @@ void list_names_unbound(struct slice line, struct rule_sink *sink)
     if (!is_zone && !slice_starts(line, SLICE("local-data:")))
         return sink->on_dropped(sink, "not local-zone: or local-data:");
     struct slice value = slice_trim(slice_from(line, sizeof("local-zone:") - 1)), type;
-    char quote = value.size ? value.data[0] : 0;
-    if (quote != '"' && quote != '\'')
-        quote = 0;
-    if (quote)
+    bool is_quoted = slice_starts(value, SLICE("\"")) || slice_starts(value, SLICE("'"));
+    char closing = ' ';
+    if (is_quoted)
+        closing = value.data[0];
+    if (is_quoted)
         value = slice_from(value, 1);
     else if (!is_zone)
         return sink->on_dropped(sink, "no quotes around the record");
-    size_t end = slice_find(value, quote ? quote : ' ');
+    size_t end = slice_find(value, closing);
     struct slice quoted = slice_until(value, end);
     struct slice rest = slice_from(value, end < value.size ? end + 1 : end);
     if (!is_zone)

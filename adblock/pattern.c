@@ -90,7 +90,7 @@ static bool find_at_end(struct slice piece, const struct pattern_subject *subjec
 static bool match_rest(struct slice rest, bool is_to_end, const struct pattern_subject *subject,
                        size_t at)
 {
-    struct slice piece;
+    struct slice piece = {0};
     while (slice_next(&rest, '*', &piece)) {
         if (!rest.data && is_to_end)
             return find_at_end(piece, subject, at);
@@ -121,7 +121,7 @@ static bool is_anchored(const struct pattern *pattern, const struct pattern_subj
 bool pattern_match_at(const struct pattern *pattern, const struct pattern_subject *subject,
                       size_t at)
 {
-    struct slice rest = pattern->text, piece;
+    struct slice rest = pattern->text, piece = {0};
     bool is_to_end = pattern->anchors & PATTERN_END;
     if (at > subject->size || !is_anchored(pattern, subject, at))
         return false;

@@ -42,7 +42,9 @@ static struct element read_element(struct slice text, size_t at)
 {
     char c = text.data[at];
     if (c == '\\') {
-        char next = at + 1 < text.size ? text.data[at + 1] : '\0';
+        char next = '\0';
+        if (at + 1 < text.size)
+            next = text.data[at + 1];
         bool is_literal = !char_is_alnum(next) && next != '%' && next != '\0';
         bool is_coded = next == 'x' || next == 'u' || next == 'c'; /* \x2f: more bytes follow */
         return (struct element){is_coded ? text.size : at + 2, is_literal, next};
@@ -89,7 +91,7 @@ bool regex_token_next(struct slice pattern, size_t *at, struct slice *ret)
 {
     struct slice text = {pattern.data + 1, pattern.size - 2};
     bool is_bounded = false; /* a byte before, and no token character */
-    size_t start = *at, run = 0;
+    size_t start, run = 0;
     if (*at == 0 && has_alternatives(text))
         *at = text.size;
     for (start = *at; *at < text.size;) {

@@ -230,17 +230,20 @@ static const char *take(const struct option *option, bool is_not, struct slice v
 /* Cut at commas that no backslash, quotes or regular expression hide. */
 static bool next_option(struct slice *rest, struct slice *ret)
 {
-    char quote = 0;
+    char quote = '\0';
     if (!rest->data)
         return false;
     for (size_t i = 0; i < rest->size; i++) {
-        char c = rest->data[i], before = i ? rest->data[i - 1] : '\0';
+        char c = rest->data[i];
+        bool may_open = i > 0 && (rest->data[i - 1] == '=' || rest->data[i - 1] == '|');
         if (c == '\\') {
             i++;
         } else if (quote) {
-            quote = c == quote ? 0 : quote;
-        } else if ((c == '\'' || c == '"' || c == '/') && (before == '=' || before == '|')) {
-            quote = memchr(rest->data + i + 1, c, rest->size - i - 1) ? c : 0;
+            if (c == quote)
+                quote = '\0';
+        } else if (may_open && (c == '\'' || c == '"' || c == '/')) {
+            if (slice_has(slice_from(*rest, i + 1), c))
+                quote = c;
         } else if (c == ',') {
             *ret = slice_until(*rest, i);
             *rest = slice_from(*rest, i + 1);

@@ -32,7 +32,9 @@ static inline bool char_is_digit(char c)
 
 static inline char char_lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    if (c >= 'A' && c <= 'Z')
+        return (char)(c + ('a' - 'A'));
+    return c;
 }
 
 static inline bool char_is_alnum(char c)

@@ -55,7 +55,7 @@ int tool_options_parse(struct tool_options *options, int argc, char **argv)
     if (argc < 2)
         return -EINVAL;
     options->command = argv[1];
-    for (int i = 2; i < argc; i++) {
+    for (int i = 2; i < argc && argv[i]; i++) {
         const char *word = argv[i], *next = i + 1 < argc ? argv[i + 1] : NULL;
         const char **value = value_of(options, word);
         int err = 0;
