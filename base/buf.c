@@ -155,6 +155,33 @@ static bool continues(const struct span *last, const struct span *span)
     return last && last->chunk == span->chunk && last->data + last->size == span->data;
 }
 
+/* Back to `count` spans, of which the last one had `last_size` bytes. */
+static void take_back(struct buf *buf, uint32_t count, size_t last_size)
+{
+    for (; buf->count > count; buf->count--) {
+        buf->size -= last_span(buf)->size;
+        chunk_unref(last_span(buf)->chunk);
+    }
+    if (count == 0) {
+        drop_ring(buf);
+        return;
+    }
+    buf->size -= last_span(buf)->size - last_size;
+    last_span(buf)->size = last_size;
+}
+
+int buf_put_whole(struct buf *buf, const void *data, size_t size)
+{
+    uint32_t count = buf->count;
+    size_t last_size = count ? last_span(buf)->size : 0;
+    if (buf_room(buf) < size)
+        return -ENOBUFS;
+    if (buf_put(buf, data, size) == (ssize_t)size)
+        return 0;
+    take_back(buf, count, last_size);
+    return -ENOMEM;
+}
+
 static ssize_t put_span(struct buf *buf, struct span span)
 {
     if (span.chunk && continues(last_span(buf), &span)) {

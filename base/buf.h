@@ -24,6 +24,8 @@ size_t buf_room(const struct buf *buf);
 
 /* Copy bytes in. Returns how many were taken, from 0 (full) to `size`, or -ENOMEM. */
 ssize_t buf_put(struct buf *buf, const void *data, size_t size);
+/* The same, all of it or nothing. 0, -ENOBUFS (no room), -ENOMEM. */
+int buf_put_whole(struct buf *buf, const void *data, size_t size);
 /* Queue spans: those in a chunk are kept by reference, others, and very short ones, are copied.
  * Returns like buf_put. */
 ssize_t buf_put_spans(struct buf *buf, const struct span *spans, int count);

@@ -231,6 +231,35 @@ static void any_mix_of_calls_keeps_the_order(void **state)
     buf_done(&buf);
 }
 
+static void all_or_nothing(void **state)
+{
+    char data[70000];
+    struct buf buf;
+    struct span span;
+    memset(data, 'x', sizeof(data));
+    buf_init(&buf, *state, 100000);
+    assert_int_equal(buf_put_whole(&buf, "first", 5), 0);
+    chunk_pool_set_limit(*state, chunk_pool_stats(*state).used_bytes);
+    /* Its beginning fits behind what is there; the rest gets no memory. */
+    assert_int_equal(buf_put_whole(&buf, data, sizeof(data)), -ENOMEM);
+    assert_int_equal(buf_size(&buf), 5);
+    assert_int_equal(buf_peek(&buf, &span, 1), 1);
+    assert_int_equal(span.size, 5);
+    assert_memory_equal(span.data, "first", 5);
+    chunk_pool_set_limit(*state, 16 << 20);
+    assert_int_equal(buf_put_whole(&buf, data, sizeof(data)), 0);
+    assert_int_equal(buf_size(&buf), 5 + sizeof(data));
+    assert_int_equal(buf_put_whole(&buf, data, sizeof(data)), -ENOBUFS);
+    assert_int_equal(buf_size(&buf), 5 + sizeof(data));
+    buf_consume(&buf, 5 + sizeof(data));
+    chunk_pool_set_limit(*state, CHUNK_LARGE_BYTES + 1000); /* one large chunk, not two */
+    assert_int_equal(buf_put_whole(&buf, data, sizeof(data)), -ENOMEM);
+    assert_int_equal(buf_size(&buf), 0);
+    assert_null(buf.spans);
+    buf_done(&buf);
+    chunk_pool_set_limit(*state, 16 << 20);
+}
+
 #define buf_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -238,6 +267,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         buf_test(an_empty_buf_holds_no_memory),
         buf_test(the_limit_cuts_what_is_put),
+        buf_test(all_or_nothing),
         buf_test(small_puts_take_little_memory),
         buf_test(a_flood_ends_in_large_chunks),
         buf_test(spans_in_chunks_are_kept_by_reference),
