@@ -3,6 +3,7 @@
 #include "adblock/dns_message.h"
 #include "base/buf.h"
 #include "base/err.h"
+#include "service/engine/dns_frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -11,6 +12,10 @@
 
 /* Questions on one connection at a time; more than a server answers in a second. */
 enum { EXCHANGES_MAX = 1024, OUTPUT_MAX_BYTES = 256 * 1024 };
+enum { TURN_ANSWERS = 256 }; /* before other flows get their turn */
+/* A connection that was open for so long and on which nothing came since a question that was given
+ * up is dead: whoever carries it may go on to take what we say for ever. */
+enum { DEAD_AFTER_MS = 2000 };
 
 struct dns_link {
     struct connector *connector;
@@ -18,23 +23,34 @@ struct dns_link {
     struct connect *connect; /* while dialing */
     struct stream *stream;   /* while open */
     struct buf output;       /* questions that the stream has not taken yet */
-    struct list exchanges;   /* all under way */
+    struct dns_frames input;
+    uint64_t opened_at_ms, heard; /* when the connection was made; messages on it */
+    struct list exchanges;        /* all under way */
     size_t count;
     struct dns_exchange *by_slot[EXCHANGES_MAX]; /* an id's low bits are its slot */
     size_t next_slot;
+    struct list failed; /* still counted, but their connection is gone; err says why */
+    int err;
+    struct deferred tell_failed;
     struct timer idle;
-    uint8_t message[DNS_MESSAGE_MAX + 2];
 };
 
 static void on_stream(void *owner);
+static void tell_failed(void *owner);
+
+static void forget_bytes(struct dns_link *link)
+{
+    buf_done(&link->output);
+    buf_init(&link->output, loop_chunks(link->connector->loop), OUTPUT_MAX_BYTES);
+    dns_frames_done(&link->input);
+}
 
 static void on_idle(void *owner)
 {
     struct dns_link *link = owner;
     stream_close(link->stream);
     link->stream = NULL;
-    buf_done(&link->output);
-    buf_init(&link->output, loop_chunks(link->connector->loop), OUTPUT_MAX_BYTES);
+    forget_bytes(link);
 }
 
 struct dns_link *dns_link_new(struct connector *connector, const struct dns_link_options *options)
@@ -45,9 +61,17 @@ struct dns_link *dns_link_new(struct connector *connector, const struct dns_link
     link->connector = connector;
     link->options = *options;
     list_init(&link->exchanges);
+    list_init(&link->failed);
     buf_init(&link->output, loop_chunks(connector->loop), OUTPUT_MAX_BYTES);
+    deferred_init(&link->tell_failed, connector->loop, tell_failed, link);
     timer_init(&link->idle, connector->loop, on_idle, link);
     return link;
+}
+
+static void start_idle(struct dns_link *link)
+{
+    if (link->count == 0 && link->stream)
+        timer_start(&link->idle, link->options.idle_ms);
 }
 
 static void detach(struct dns_exchange *exchange)
@@ -58,87 +82,64 @@ static void detach(struct dns_exchange *exchange)
     link->count--;
     list_remove(&exchange->node);
     exchange->link = NULL;
-    if (link->count == 0 && link->stream)
-        timer_start(&link->idle, link->options.idle_ms);
+    start_idle(link);
 }
 
-static void drop_connection(struct dns_link *link)
+/* Everything under way fails, but is not told yet; what starts from now on belongs to the next
+ * connection. */
+static void drop_connection(struct dns_link *link, int err)
 {
     connect_cancel(link->connect);
     link->connect = NULL;
     stream_abort(link->stream);
     link->stream = NULL;
     timer_stop(&link->idle);
-    buf_done(&link->output);
-    buf_init(&link->output, loop_chunks(link->connector->loop), OUTPUT_MAX_BYTES);
+    forget_bytes(link);
+    list_splice(&link->failed, &link->exchanges);
+    link->err = err;
 }
 
 void dns_link_free(struct dns_link *link)
 {
     if (!link)
         return;
-    list_each(node, &link->exchanges)
+    drop_connection(link, -ECANCELED);
+    list_each(node, &link->failed)
         detach(list_item(node, struct dns_exchange, node));
-    drop_connection(link);
+    deferred_cancel(&link->tell_failed);
     buf_done(&link->output);
     free(link);
 }
 
-/* The connection broke: everything under way learns it. New questions that come meanwhile, from
- * those very calls, belong to the next connection, so the list is taken first. */
-static void fail_all(struct dns_link *link, int err)
+static void tell_failed(void *owner)
 {
+    struct dns_link *link = owner;
     struct list failed;
 
     list_init(&failed);
-    drop_connection(link);
-    list_splice(&failed, &link->exchanges);
+    list_splice(&failed, &link->failed);
     while (!list_is_empty(&failed)) {
         struct dns_exchange *exchange = list_item(failed.next, struct dns_exchange, node);
         detach(exchange);
-        exchange->on_done(exchange->owner, err, NULL, 0);
+        exchange->on_done(exchange->owner, link->err, NULL, 0);
     }
+}
+
+static void fail_all(struct dns_link *link, int err)
+{
+    drop_connection(link, err);
+    tell_failed(link);
 }
 
 static int put_query(struct dns_link *link, const struct dns_exchange *exchange)
 {
-    uint8_t head[4] = {(uint8_t)(exchange->size >> 8), (uint8_t)exchange->size,
-                       (uint8_t)(exchange->link_id >> 8), (uint8_t)exchange->link_id};
+    uint8_t query[DNS_MESSAGE_MAX];
 
-    if (buf_room(&link->output) < exchange->size + 2)
-        return ERR_LIMIT;
-    if (buf_put(&link->output, head, sizeof(head)) < 0)
-        return -ENOMEM;
-    return buf_put(&link->output, exchange->query + 2, exchange->size - 2) < 0 ? -ENOMEM : 0;
-}
-
-static int flush(struct dns_link *link)
-{
-    struct span spans[STREAM_SPANS];
-    int count;
-
-    while ((count = buf_peek(&link->output, spans, STREAM_SPANS)) > 0) {
-        ssize_t taken = stream_write(link->stream, spans, count);
-        if (taken <= 0)
-            return (int)taken;
-        buf_consume(&link->output, (size_t)taken);
-    }
-    return 0;
-}
-
-/* One whole message, out of the stream into link->message. Its size, 0 for not yet, or < 0. */
-static ssize_t read_message(struct dns_link *link)
-{
-    ssize_t got = stream_gather(link->stream, link->message, sizeof(link->message));
-    size_t size;
-
-    if (got < 2)
-        return got < 0 ? got : 0;
-    size = (size_t)link->message[0] << 8 | link->message[1];
-    if ((size_t)got < size + 2)
-        return 0;
-    stream_consume(link->stream, size + 2);
-    return size < 12 ? ERR_PROTOCOL : (ssize_t)size;
+    if (exchange->size > sizeof(query))
+        return -EMSGSIZE;
+    memcpy(query, exchange->query, exchange->size);
+    dns_message_set_id(query, exchange->link_id);
+    return dns_frame_put(&link->output, query, exchange->size);
 }
 
 static void hand_out(struct dns_link *link, uint8_t *answer, size_t size)
@@ -155,12 +156,19 @@ static void hand_out(struct dns_link *link, uint8_t *answer, size_t size)
 static void on_stream(void *owner)
 {
     struct dns_link *link = owner;
-    ssize_t size = flush(link);
+    ssize_t size = dns_frame_flush(&link->output, link->stream);
+    uint8_t *answer;
+    int turn = 0;
 
-    while (size >= 0 && link->stream && (size = read_message(link)) > 0)
-        hand_out(link, link->message + 2, (size_t)size);
-    if (size < 0 && link->stream)
+    while (size >= 0 && turn++ < TURN_ANSWERS &&
+           (size = dns_frames_next(&link->input, link->stream, &answer)) > 0) {
+        link->heard++;
+        hand_out(link, answer, (size_t)size);
+    }
+    if (size < 0)
         fail_all(link, (int)size);
+    else if (size > 0)
+        stream_signal(link->stream);
 }
 
 static int open_stream(struct dns_link *link, struct stream *stream)
@@ -178,7 +186,9 @@ static int open_stream(struct dns_link *link, struct stream *stream)
     if (err < 0)
         return err;
     link->stream = stream;
-    stream_set_owner(stream, on_stream, link);
+    link->opened_at_ms = loop_now_ms(link->connector->loop);
+    stream_set_owner(stream, on_stream, link); /* which wakes: what was asked meanwhile goes out */
+    start_idle(link);                          /* perhaps nobody waits any more */
     return 0;
 }
 
@@ -192,8 +202,6 @@ static void on_connected(void *owner, struct stream *stream, struct upstream *up
         err = open_stream(link, stream);
     if (err < 0)
         fail_all(link, err);
-    else
-        on_stream(link);
 }
 
 static int take_slot(struct dns_link *link, struct dns_exchange *exchange)
@@ -229,6 +237,7 @@ int dns_link_start(struct dns_link *link, struct dns_exchange *exchange)
     if (err < 0)
         return err;
     exchange->link = link;
+    exchange->heard_before = link->heard;
     list_append(&link->exchanges, &exchange->node);
     link->count++;
     timer_stop(&link->idle);
@@ -246,4 +255,20 @@ void dns_exchange_cancel(struct dns_exchange *exchange)
 {
     if (exchange->link)
         detach(exchange);
+}
+
+void dns_exchange_give_up(struct dns_exchange *exchange)
+{
+    struct dns_link *link = exchange->link;
+    uint64_t now_ms;
+
+    if (!link)
+        return;
+    now_ms = loop_now_ms(link->connector->loop);
+    detach(exchange);
+    if (!link->stream || link->heard != exchange->heard_before ||
+        now_ms - link->opened_at_ms < DEAD_AFTER_MS)
+        return;
+    drop_connection(link, -ETIMEDOUT);
+    deferred_schedule(&link->tell_failed);
 }

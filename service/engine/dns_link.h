@@ -27,6 +27,7 @@ struct dns_exchange {
     struct list node;
     struct dns_link *link; /* NULL when it is not under way */
     uint16_t link_id;      /* its id on this connection */
+    uint64_t heard_before; /* messages on the link when it was asked */
     const uint8_t *query;  /* borrowed until the end; sent with link_id in place of its own */
     size_t size;
     /* err 0 and the answer (its id is the link's: set it), borrowed until return; or < 0. */
@@ -41,5 +42,8 @@ void dns_link_free(struct dns_link *link);
 /* One on_done, from the loop, none after dns_exchange_cancel. ERR_LIMIT: too many are under way. */
 int dns_link_start(struct dns_link *link, struct dns_exchange *exchange);
 void dns_exchange_cancel(struct dns_exchange *exchange);
+/* The same for one that took too long: a connection on which nothing at all was heard meanwhile is
+ * given up as well, and whatever else waits on it fails with -ETIMEDOUT, from the loop. */
+void dns_exchange_give_up(struct dns_exchange *exchange);
 
 #endif

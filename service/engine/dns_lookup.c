@@ -44,17 +44,26 @@ static void on_lookup_done(void *owner)
     dns_lookup_cancel(lookup);
 }
 
+/* 0.0.0.0 and :: are what blocking resolvers answer; to us they would mean this very host. */
+static bool is_unspecified(const struct address *address)
+{
+    static const uint8_t zero[16];
+    return memcmp(address->ip, zero, sizeof(zero)) == 0;
+}
+
 /* IPv4 addresses go in front of those that are there. */
 static void add_addresses(struct dns_lookup *lookup, const struct dns_answer *answer, bool in_front)
 {
-    size_t room = DNS_ANSWER_ADDRESSES - lookup->count;
-    size_t count = answer->address_count < room ? answer->address_count : room;
     size_t at = in_front ? 0 : lookup->count;
 
-    memmove(lookup->addresses + at + count, lookup->addresses + at,
-            (lookup->count - at) * sizeof(*lookup->addresses));
-    memcpy(lookup->addresses + at, answer->addresses, count * sizeof(*lookup->addresses));
-    lookup->count += count;
+    for (size_t i = 0; i < answer->address_count && lookup->count < DNS_ANSWER_ADDRESSES; i++) {
+        if (is_unspecified(&answer->addresses[i]))
+            continue;
+        memmove(lookup->addresses + at + 1, lookup->addresses + at,
+                (lookup->count - at) * sizeof(*lookup->addresses));
+        lookup->addresses[at++] = answer->addresses[i];
+        lookup->count++;
+    }
 }
 
 static void on_lookup_answer(void *owner, const uint8_t *bytes, size_t size)

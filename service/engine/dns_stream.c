@@ -1,13 +1,20 @@
 #include "service/engine/dns_stream.h"
 
-#include "base/buf.h"
 #include "base/err.h"
+#include "service/engine/dns_frame.h"
 
 #include <errno.h>
 #include <stdlib.h>
-#include <string.h>
 
-enum { PENDING_MAX = 64, OUTPUT_MAX_BYTES = 256 * 1024, IDLE_MS = 30000 };
+/* A client that does not read its answers is not read from either: questions wait while more than
+ * OUTPUT_FULL_BYTES do. */
+enum {
+    PENDING_MAX = 64,
+    OUTPUT_FULL_BYTES = 64 * 1024,
+    OUTPUT_MAX_BYTES = 256 * 1024,
+    TURN_QUESTIONS = 64,
+    IDLE_MS = 30000,
+};
 
 struct pending {
     struct list node;
@@ -20,6 +27,7 @@ struct dns_stream {
     struct traffic *traffic;
     struct stream *client;
     struct address address;
+    struct dns_frames input;
     struct buf output; /* answers that the stream has not taken yet */
     struct list pending;
     size_t pending_count;
@@ -36,6 +44,7 @@ static void dns_stream_free(struct dns_stream *stream)
     }
     timer_stop(&stream->idle);
     list_remove(&stream->node);
+    dns_frames_done(&stream->input);
     buf_done(&stream->output);
     free(stream);
 }
@@ -46,21 +55,26 @@ static void reset(struct dns_stream *stream)
     dns_stream_free(stream);
 }
 
-static void on_idle(void *owner)
+static void finish(struct dns_stream *stream)
 {
-    struct dns_stream *stream = owner;
     stream_close(stream->client);
     dns_stream_free(stream);
 }
 
+static void on_idle(void *owner)
+{
+    struct dns_stream *stream = owner;
+
+    if (buf_size(&stream->output) > 0)
+        reset(stream); /* it does not read */
+    else
+        finish(stream);
+}
+
+/* One that finds no room is dropped: the client will ask again. */
 static void put_answer(struct dns_stream *stream, const uint8_t *answer, size_t size)
 {
-    uint8_t length[2] = {(uint8_t)(size >> 8), (uint8_t)size};
-
-    if (buf_room(&stream->output) < size + sizeof(length))
-        return; /* a client that asks and does not read: it will ask again */
-    if (buf_put(&stream->output, length, sizeof(length)) == sizeof(length))
-        buf_put(&stream->output, answer, size);
+    dns_frame_put(&stream->output, answer, size);
     stream_signal(stream->client);
 }
 
@@ -98,64 +112,48 @@ static int ask(struct dns_stream *stream, const uint8_t *query, size_t size)
     return got < 0 && got != -ENOMSG ? ERR_PROTOCOL : 0;
 }
 
-/* One whole question with its length, 0 for not yet, ERR_EOF after the last one. */
-static ssize_t read_question(struct dns_stream *stream, uint8_t *to, size_t capacity)
+static bool is_full(const struct dns_stream *stream)
 {
-    ssize_t got = stream_gather(stream->client, to, capacity);
-    size_t size;
-
-    if (got < 2)
-        return got < 0 ? got : 0;
-    size = (size_t)to[0] << 8 | to[1];
-    if ((size_t)got < size + 2)
-        return 0;
-    stream_consume(stream->client, size + 2);
-    return (ssize_t)size + 2;
+    return stream->pending_count >= PENDING_MAX || buf_size(&stream->output) >= OUTPUT_FULL_BYTES;
 }
 
-static int ask_all(struct dns_stream *stream)
+/* How many questions were taken, at most a turn's; ERR_EOF after the last one; other < 0. */
+static int ask_some(struct dns_stream *stream)
 {
-    uint8_t question[DNS_MESSAGE_MAX + 2];
+    int count = 0;
 
-    while (stream->pending_count < PENDING_MAX) {
-        ssize_t size = read_question(stream, question, sizeof(question));
-        stream->has_ended = size == ERR_EOF;
-        if (size == 0 || size == ERR_EOF)
-            return 0;
+    for (; count < TURN_QUESTIONS && !is_full(stream); count++) {
+        uint8_t *question;
+        ssize_t size = dns_frames_next(&stream->input, stream->client, &question);
         if (size < 0)
             return (int)size;
-        if (ask(stream, question + 2, (size_t)size - 2) < 0)
+        if (size == 0)
+            break;
+        if (ask(stream, question, (size_t)size) < 0)
             return ERR_PROTOCOL;
     }
-    return 0;
-}
-
-static int flush(struct dns_stream *stream)
-{
-    struct span spans[STREAM_SPANS];
-    int count;
-
-    while ((count = buf_peek(&stream->output, spans, STREAM_SPANS)) > 0) {
-        ssize_t taken = stream_write(stream->client, spans, count);
-        if (taken <= 0)
-            return (int)taken;
-        buf_consume(&stream->output, (size_t)taken);
-    }
-    return 0;
+    return count;
 }
 
 static void on_client(void *owner)
 {
     struct dns_stream *stream = owner;
+    bool was_full = is_full(stream);
+    int taken = ask_some(stream), err;
 
-    if (ask_all(stream) < 0 || flush(stream) < 0) {
+    stream->has_ended = taken == ERR_EOF || (stream->has_ended && taken == 0);
+    err = taken < 0 && taken != ERR_EOF ? taken : dns_frame_flush(&stream->output, stream->client);
+    if (err < 0) {
         reset(stream);
         return;
     }
-    if (stream->has_ended && stream->pending_count == 0 && buf_size(&stream->output) == 0)
-        on_idle(stream);
-    else
-        timer_start(&stream->idle, IDLE_MS);
+    if (stream->has_ended && stream->pending_count == 0 && buf_size(&stream->output) == 0) {
+        finish(stream);
+        return;
+    }
+    if (taken > 0 || (was_full && !is_full(stream)))
+        stream_signal(stream->client); /* what is unread had its wake already */
+    timer_start(&stream->idle, IDLE_MS);
 }
 
 void dns_stream_start(struct traffic *traffic, struct stream *client,

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { LINK_IDLE_MS = 15000, LINKS_MAX = 8 };
+enum { LINK_IDLE_MS = 15000, LINKS_MAX = 16 };
 /* A kept connection may have been closed by the server just now, so each link is tried twice. */
 enum { ROUNDS = 2 };
 
@@ -86,13 +86,21 @@ void resolver_free(struct resolver *resolver)
     free(resolver);
 }
 
+/* A server that is there and cannot, or does not want to: perhaps another one does. */
+static bool is_of_no_use(const uint8_t *answer)
+{
+    int rcode = answer[3] & 15; /* RFC 1035 sec. 4.1.1 */
+    return rcode == DNS_SERVFAIL || rcode == DNS_REFUSED;
+}
+
 static void end(struct resolver_query *query, int err, uint8_t *answer, size_t size)
 {
     resolver_done_fn *on_done = query->on_done;
     void *owner = query->owner;
 
     if (err == 0) {
-        query->resolver->preferred = query->link;
+        if (!is_of_no_use(answer))
+            query->resolver->preferred = query->link;
         memcpy(answer, query->bytes, 2); /* the asker's id */
     }
     query_free(query);
@@ -125,8 +133,9 @@ static int ask_next(struct resolver_query *query)
 static void on_answer(void *owner, int err, uint8_t *answer, size_t size)
 {
     struct resolver_query *query = owner;
+    bool has_others = query->attempts < query->resolver->link_count;
 
-    if (err < 0 && ask_next(query) == 0)
+    if ((err < 0 || (has_others && is_of_no_use(answer))) && ask_next(query) == 0)
         return;
     end(query, err, answer, size);
 }
@@ -136,7 +145,7 @@ static void on_slow(void *owner)
     struct resolver_query *query = owner;
     int err;
 
-    dns_exchange_cancel(&query->exchange);
+    dns_exchange_give_up(&query->exchange);
     err = ask_next(query);
     if (err < 0)
         end(query, -ETIMEDOUT, NULL, 0);
