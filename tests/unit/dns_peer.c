@@ -8,7 +8,8 @@
 #include <cmocka.h>
 
 static const char *const addresses4[] = {"192.0.2.1"}, *const addresses6[] = {"2001:db8::1"},
-                         *const addresses_two[] = {"127.0.0.2", "127.0.0.1"};
+                         *const addresses_two[] = {"127.0.0.2", "127.0.0.1"},
+                         *const addresses_nowhere[] = {"0.0.0.0"};
 
 static ssize_t give(const uint8_t *query, size_t size, const struct dns_question *question,
                     const char *const *texts, size_t texts_count, size_t count, uint8_t *to,
@@ -55,6 +56,9 @@ static ssize_t make_answer(const struct dns_peer *self, const uint8_t *query, si
     if (strcmp(question.name, "two.example") == 0)
         return give(query, size, &question, addresses_two, 2, question.qtype == DNS_A ? 2 : 0, to,
                     capacity);
+    if (strcmp(question.name, "nowhere.example") == 0)
+        return give(query, size, &question, addresses_nowhere, 1, question.qtype == DNS_A ? 1 : 0,
+                    to, capacity);
     return give(query, size, &question, question.qtype == DNS_A ? addresses4 : addresses6, 1,
                 strcmp(question.name, "big.example") == 0 ? DNS_PEER_BIG : 1, to, capacity);
 }

@@ -17,6 +17,7 @@ struct dns_peer {
 };
 
 /* nothing.example: NXDOMAIN. big.example: many addresses. two.example: 127.0.0.2, 127.0.0.1.
+ * nowhere.example: 0.0.0.0.
  * alias.example: a CNAME to ads.example, and that one's address. Others: 192.0.2.1, 2001:db8::1. */
 void dns_peer_answer(struct loopback_peer *peer);
 

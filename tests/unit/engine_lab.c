@@ -78,17 +78,28 @@ void engine_lab_close(struct engine_lab *lab)
     loop_free(lab->loop);
 }
 
-void engine_lab_block(struct engine_lab *lab, const char *list)
+static struct filter_source source(const char *name, const char *category, const char *list)
 {
-    struct filter_source source = {.name = "test list",
-                                   .category = "ads",
-                                   .format = FILTER_DOMAINS,
-                                   .text = list,
-                                   .size = strlen(list)};
+    return (struct filter_source){.name = name,
+                                  .category = category,
+                                  .format = FILTER_DOMAINS,
+                                  .text = list,
+                                  .size = strlen(list)};
+}
+
+void engine_lab_filter(struct engine_lab *lab, const char *blocked, const char *allowed)
+{
+    struct filter_source sources[] = {source("test list", "ads", blocked),
+                                      source("allow", "allow", allowed ? allowed : "")};
     struct filter_problem problem;
 
     filter_unref(lab->filter);
-    assert_int_equal(filter_compile(&source, 1, NULL, 0, &lab->filter, &problem), 0);
+    assert_int_equal(filter_compile(sources, allowed ? 2 : 1, NULL, 0, &lab->filter, &problem), 0);
+}
+
+void engine_lab_block(struct engine_lab *lab, const char *list)
+{
+    engine_lab_filter(lab, list, NULL);
 }
 
 void engine_lab_set_upstreams(struct engine_lab *lab, const struct upstream_options *list,

@@ -10,7 +10,6 @@ atlantic_unit_test(power_text LINKS supervisor base)
 
 atlantic_unit_test(name_cache LINKS engine base)
 atlantic_unit_test(answer_cache LINKS engine adblock base)
-atlantic_unit_test(dns LINKS engine tun2socks proxy adblock config base)
 foreach(part admission arguments doors notify power report standing wish worker)
   atlantic_unit_test(${part} LINKS supervisor config base)
 endforeach()

@@ -1,152 +1,37 @@
 /* The resolver that applications see, against a DNS server of our own on loopback. */
+#include "dns_peer.h"
+#include "engine_lab.h"
+
 #include "base/err.h"
-#include "service/engine/dns.h"
 #include "service/engine/dns_lookup.h"
 
-#include <arpa/inet.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-enum { BIG_COUNT = 100 }; /* addresses: more than fit a datagram */
-
 struct lab {
-    struct loop *loop;
-    struct connector connector;
-    struct decisions decisions;
-    struct name_cache *names;
-    struct config_dns_server server;
-    struct config_dns config;
+    struct engine_lab engine;
     struct dns *dns;
-    /* The server: one connection at a time, one question at a time. */
-    int listener, client;
-    struct watch *listening, *serving;
-    int questions;
-    bool is_closing; /* answers by closing the connection */
+    struct loopback_server server;
+    struct dns_peer peer;
     /* The asker. */
     uint8_t answer[DNS_MESSAGE_MAX];
     size_t size;
     int answers;
 };
 
-static const struct filter *no_filter(void *owner)
-{
-    (void)owner;
-    return NULL;
-}
-
-static void nothing(void *owner)
-{
-    (void)owner;
-}
-
-static void no_outcome(void *owner, int err)
-{
-    (void)owner;
-    (void)err;
-}
-
-/* --- the server --- */
-
-static ssize_t make_answer(const uint8_t *query, size_t size, uint8_t *to, size_t capacity)
-{
-    struct dns_question question;
-    struct address addresses[BIG_COUNT] = {0};
-    size_t count = 1;
-
-    assert_int_equal(dns_message_parse_question(query, size, &question), 0);
-    if (strcmp(question.name, "nothing.example") == 0)
-        return dns_message_error(query, size, DNS_NXDOMAIN, to, capacity);
-    if (strcmp(question.name, "big.example") == 0)
-        count = BIG_COUNT;
-    for (size_t i = 0; i < count; i++)
-        address_parse_ip(question.qtype == DNS_A ? "192.0.2.1" : "2001:db8::1", &addresses[i]);
-    return dns_message_addresses(query, size, &question, addresses, count, 60, to, capacity);
-}
-
-static void on_client(void *owner, int events, int err)
-{
-    struct lab *lab = owner;
-    uint8_t query[2048], answer[4096];
-    ssize_t got = read(lab->client, query, sizeof(query)), size;
-
-    (void)events;
-    (void)err;
-    if (got <= 0 || lab->is_closing) {
-        lab->questions += got > 0;
-        watch_close(lab->serving);
-        close(lab->client);
-        lab->client = -1;
-        return;
-    }
-    for (size_t at = 0; at < (size_t)got;) {
-        size_t length = (size_t)query[at] << 8 | query[at + 1];
-        size = make_answer(query + at + 2, length, answer + 2, sizeof(answer) - 2);
-        assert_true(size > 0);
-        answer[0] = (uint8_t)(size >> 8);
-        answer[1] = (uint8_t)size;
-        assert_int_equal(write(lab->client, answer, (size_t)size + 2), size + 2);
-        at += length + 2;
-        lab->questions++;
-    }
-}
-
-static void on_listener(void *owner, int events, int err)
-{
-    struct lab *lab = owner;
-
-    (void)events;
-    (void)err;
-    lab->client = accept4(lab->listener, NULL, NULL, SOCK_NONBLOCK);
-    assert_true(lab->client >= 0);
-    assert_int_equal(watch_open(lab->loop, lab->client, on_client, lab, &lab->serving), 0);
-    watch_set(lab->serving, WATCH_READ);
-}
-
-static void serve(struct lab *lab)
-{
-    struct sockaddr_in address = {.sin_family = AF_INET,
-                                  .sin_addr = {.s_addr = htonl(INADDR_LOOPBACK)}};
-    socklen_t size = sizeof(address);
-
-    lab->client = -1;
-    lab->listener = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK, 0);
-    assert_int_equal(bind(lab->listener, (struct sockaddr *)&address, size), 0);
-    assert_int_equal(listen(lab->listener, 8), 0);
-    getsockname(lab->listener, (struct sockaddr *)&address, &size);
-    address_from_sockaddr((struct sockaddr *)&address, &lab->server.server.address);
-    assert_int_equal(watch_open(lab->loop, lab->listener, on_listener, lab, &lab->listening), 0);
-    watch_set(lab->listening, WATCH_READ);
-}
-
-/* --- the lab --- */
-
 static int setup(void **state)
 {
-    static const struct upstream_options direct = {.name = "direct", .kind = UPSTREAM_DIRECT};
-    struct dialer_options dialer = {0};
     struct lab *lab = calloc(1, sizeof(*lab));
 
-    lab->loop = loop_new();
-    lab->names = name_cache_new(100);
-    lab->connector = (struct connector){lab->loop, pool_new(), dialer_new(lab->loop, &dialer),
-                                        NULL,      no_outcome, NULL};
-    pool_set(lab->connector.pool, &direct, 1);
-    lab->decisions.filter = no_filter;
-    lab->decisions.on_blocked = nothing;
-    serve(lab);
-    lab->config = (struct config_dns){.servers = &lab->server,
-                                      .servers_count = 1,
-                                      .cache_entries = 100,
-                                      .cache_bytes = 100000,
-                                      .timeout_ms = 2000};
-    lab->dns = dns_new(&lab->connector, &lab->config, &lab->decisions, lab->names);
-    assert_non_null(lab->dns);
+    engine_lab_open(&lab->engine);
+    loopback_server_open(&lab->server, lab->engine.loop, dns_peer_answer, &lab->peer);
+    engine_lab_set_dns(&lab->engine, &lab->server.address, 1);
+    lab->dns = lab->engine.traffic.dns;
     *state = lab;
     return 0;
 }
@@ -155,17 +40,8 @@ static int teardown(void **state)
 {
     struct lab *lab = *state;
 
-    dns_free(lab->dns);
-    if (lab->client >= 0) {
-        watch_close(lab->serving);
-        close(lab->client);
-    }
-    watch_close(lab->listening);
-    close(lab->listener);
-    dialer_free(lab->connector.dialer);
-    pool_free(lab->connector.pool);
-    name_cache_free(lab->names);
-    loop_free(lab->loop);
+    loopback_server_close(&lab->server);
+    engine_lab_close(&lab->engine);
     free(lab);
     return 0;
 }
@@ -195,9 +71,7 @@ static void ask(struct lab *lab, const uint8_t *query, size_t size, bool is_stre
 
 static void wait_for(struct lab *lab, int answers)
 {
-    for (int i = 0; i < 300 && lab->answers < answers; i++)
-        loop_run_once(lab->loop, 10);
-    assert_int_equal(lab->answers, answers);
+    engine_lab_wait(&lab->engine, &lab->answers, answers);
 }
 
 static size_t make_query(uint16_t id, const char *name, uint16_t qtype, uint8_t to[512])
@@ -231,9 +105,10 @@ static void test_answers_and_keeps(void **state)
     assert_int_equal(lab->answers, 2); /* at once */
     assert_int_equal(lab->answer[0], 0x77);
     assert_int_equal(lab->answer[13], 'A');
-    assert_int_equal(lab->questions, 1);
+    assert_int_equal(lab->peer.questions, 1);
     address_parse_ip("192.0.2.1", &address);
-    assert_string_equal(name_cache_find(lab->names, &address, loop_now_ms(lab->loop)), "a.example");
+    assert_string_equal(name_cache_find(lab->engine.traffic.names, &address, lab->engine.now_ms),
+                        "a.example");
 }
 
 static void test_alike_questions_are_asked_once(void **state)
@@ -245,7 +120,7 @@ static void test_alike_questions_are_asked_once(void **state)
     for (int i = 0; i < 5; i++)
         ask(lab, query, size, false);
     wait_for(lab, 5);
-    assert_int_equal(lab->questions, 1);
+    assert_int_equal(lab->peer.questions, 1);
 }
 
 static void test_long_answers_are_cut_for_datagrams_only(void **state)
@@ -261,7 +136,7 @@ static void test_long_answers_are_cut_for_datagrams_only(void **state)
         ask(lab, query, size, true);
         wait_for(lab, 2 * round + 2);
         assert_false(lab->answer[2] & 2);
-        assert_true(lab->size > BIG_COUNT * 16);
+        assert_true(lab->size > DNS_PEER_BIG * 16);
     }
 }
 
@@ -271,12 +146,12 @@ static void test_a_failing_server_is_servfail(void **state)
     uint8_t query[512];
     size_t size = make_query(1, "a.example", DNS_A, query);
 
-    lab->is_closing = true;
+    lab->server.on_bytes = loopback_slam;
     ask(lab, query, size, false);
     wait_for(lab, 1);
     assert_int_equal(rcode_of(lab), DNS_SERVFAIL);
-    assert_int_equal(lab->questions, 2); /* a kept connection may have been closed just now */
-    lab->is_closing = false;
+    assert_int_equal(lab->server.accepted, 2); /* a kept one may have been closed just now */
+    lab->server.on_bytes = dns_peer_answer;
     ask(lab, query, size, false);
     wait_for(lab, 2);
     assert_int_equal(rcode_of(lab), DNS_NOERROR);
@@ -292,8 +167,7 @@ static void test_nobody_waits_for_nothing(void **state)
 
     assert_int_equal(dns_ask(lab->dns, query, size, &asker, lab->answer, DNS_UDP_OURS, &wait), 0);
     dns_wait_cancel(wait);
-    for (int i = 0; i < 5; i++)
-        loop_run_once(lab->loop, 5);
+    engine_lab_settle(&lab->engine);
     assert_int_equal(lab->answers, 0);
     assert_int_equal(dns_ask(lab->dns, "junk", 4, &asker, lab->answer, 512, &wait) < 0, 1);
 }
@@ -335,12 +209,112 @@ static void test_another_configuration(void **state)
     size_t size = make_query(1, "a.example", DNS_A, query);
 
     ask(lab, query, size, false);
-    assert_int_equal(dns_configure(lab->dns, &lab->config), 0);
+    assert_int_equal(dns_configure(lab->dns, &lab->engine.dns), 0);
     assert_int_equal(lab->answers, 1);
     assert_int_equal(rcode_of(lab), DNS_SERVFAIL);
     ask(lab, query, size, false);
     wait_for(lab, 2);
     assert_int_equal(rcode_of(lab), DNS_NOERROR);
+}
+
+/* --- the filter --- */
+
+static void ask_name(struct lab *lab, const char *name)
+{
+    uint8_t query[512];
+    int before = lab->answers;
+
+    ask(lab, query, make_query(9, name, DNS_A, query), false);
+    wait_for(lab, before + 1);
+}
+
+static struct dns_answer parse(const struct lab *lab, const char *name)
+{
+    struct dns_question question;
+    struct dns_answer answer;
+    uint8_t query[512];
+    size_t size = make_query(9, name, DNS_A, query);
+
+    assert_int_equal(dns_message_parse_question(query, size, &question), 0);
+    assert_int_equal(dns_message_parse_answer(lab->answer, lab->size, &question, &answer), 0);
+    return answer;
+}
+
+static void test_a_blocked_name_is_not_asked(void **state)
+{
+    struct lab *lab = *state;
+
+    engine_lab_block(&lab->engine, "ads.example\n");
+    ask_name(lab, "x.ads.example");
+    assert_int_equal(lab->peer.questions, 0);
+    assert_int_equal(parse(lab, "x.ads.example").address_count, 1);
+    assert_int_equal(parse(lab, "x.ads.example").addresses[0].ip[0], 0);
+    assert_int_equal(lab->engine.told_blocked, 1);
+    assert_int_equal(dns_stats(lab->dns).policy.blocked, 1);
+}
+
+static void test_a_blocked_alias_blocks(void **state)
+{
+    struct lab *lab = *state;
+    struct address hidden;
+
+    engine_lab_block(&lab->engine, "ads.example\n");
+    for (int round = 1; round <= 2; round++) { /* what is kept is judged again */
+        ask_name(lab, "alias.example");
+        assert_int_equal(parse(lab, "alias.example").addresses[0].ip[0], 0);
+        assert_int_equal(lab->engine.told_blocked, round);
+    }
+    assert_int_equal(lab->peer.questions, 1);
+    address_parse_ip("192.0.2.7", &hidden);
+    assert_null(name_cache_find(lab->engine.traffic.names, &hidden, lab->engine.now_ms));
+}
+
+static void test_an_exception_speaks_for_the_aliases_too(void **state)
+{
+    struct lab *lab = *state;
+
+    engine_lab_filter(&lab->engine, "ads.example\n", "alias.example\n");
+    ask_name(lab, "alias.example");
+    assert_int_equal(parse(lab, "alias.example").addresses[0].ip[0], 192);
+}
+
+static void test_the_filter_changed(void **state)
+{
+    struct lab *lab = *state;
+
+    ask_name(lab, "alias.example");
+    engine_lab_block(&lab->engine, "ads.example\n");
+    dns_forget(lab->dns);
+    ask_name(lab, "alias.example");
+    assert_int_equal(parse(lab, "alias.example").addresses[0].ip[0], 0);
+}
+
+/* 0.0.0.0 would be this very host. */
+static void test_what_stands_for_nowhere_is_no_address(void **state)
+{
+    struct lab *lab = *state;
+    struct dns_lookup *lookup;
+
+    assert_int_equal(dns_lookup_start(lab->dns, "nowhere.example", on_looked_up, lab, &lookup), 0);
+    wait_for(lab, 1);
+    assert_int_equal(lab->size, 0);
+}
+
+/* Two who ask alike but for a flag: each hears his own back. */
+static void test_an_answer_fits_its_asker(void **state)
+{
+    struct lab *lab = *state;
+    uint8_t query[512];
+    size_t size = make_query(1, "a.example", DNS_A, query);
+
+    for (int round = 0; round < 2; round++) {
+        query[2] = round == 0 ? 1 : 0; /* RD */
+        ask(lab, query, size, false);
+        wait_for(lab, round + 1);
+        assert_int_equal(lab->answer[2] & 1, query[2] & 1);
+        assert_int_equal(lab->answer[3] & 0x80, 0x80); /* RA */
+    }
+    assert_int_equal(lab->peer.questions, 1);
 }
 
 #define lab_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
@@ -355,6 +329,12 @@ int main(void)
         lab_test(test_nobody_waits_for_nothing),
         lab_test(test_lookup),
         lab_test(test_another_configuration),
+        lab_test(test_a_blocked_name_is_not_asked),
+        lab_test(test_a_blocked_alias_blocks),
+        lab_test(test_an_exception_speaks_for_the_aliases_too),
+        lab_test(test_the_filter_changed),
+        lab_test(test_what_stands_for_nowhere_is_no_address),
+        lab_test(test_an_answer_fits_its_asker),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
