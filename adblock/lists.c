@@ -31,7 +31,8 @@ struct lists {
 static void tell_change(void *owner)
 {
     struct lists *lists = owner;
-    lists->on_change(lists->owner);
+    if (lists->on_change)
+        lists->on_change(lists->owner);
 }
 
 struct lists *lists_new(struct loop *loop, loop_fn *on_change, void *owner)

@@ -26,7 +26,8 @@ struct lists_options {
     size_t deny_count;
 };
 
-/* `on_change` comes from the loop whenever another filter took over, the first included. NULL: out
+/* `on_change` comes from the loop whenever another filter took over, the first included; it may be
+ * NULL. Returns NULL: out
  * of memory. */
 struct lists *lists_new(struct loop *loop, loop_fn *on_change, void *owner);
 void lists_free(struct lists *lists);

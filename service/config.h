@@ -55,6 +55,8 @@ enum config_blocking {
     CONFIG_BLOCK_CUSTOM
 };
 
+enum config_ech { CONFIG_ECH_KEEP, CONFIG_ECH_STRIP };
+
 struct config_dns {
     struct config_dns_server *servers; /* tried in order */
     unsigned servers_count;
@@ -65,10 +67,13 @@ struct config_dns {
     struct address blocking_address4, blocking_address6;
     uint32_t blocking_ttl_s;
     bool allows_cleartext; /* tcp:// resolvers beside a direct upstream */
+    enum config_ech ech;   /* keys of Encrypted Client Hello in answers */
     bool refuses_private_answers;
     char **private_names; /* with everything below: asked for, and may have private addresses */
     unsigned private_names_count;
     uint32_t cache_entries, cache_bytes, timeout_ms;
+    uint32_t stale_s; /* how long beyond its time an answer may serve where no server answers */
+    bool prefetches;  /* popular names are asked for again before their time is over */
 };
 
 struct config_list {

@@ -21,6 +21,7 @@
 
 static const char *const kinds[] = {"direct", "block", "http", "https", "socks5", NULL};
 static const char *const blockings[] = {"null", "nxdomain", "refused", "custom", NULL};
+static const char *const echs[] = {"keep", "strip", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const formats[] = {"auto",    "hosts", "domains", "dnsmasq",
                                       "unbound", "rpz",   "adblock", NULL};
@@ -132,6 +133,12 @@ static const struct config_field dns_fields[] = {
      AT(config_dns, blocking_ttl_s),
      .max = DAY_S,
      .fallback = "10s"},
+    {.key = "ech",
+     .type = &config_type_enum,
+     AT(config_dns, ech),
+     .names = echs,
+     .min = CONFIG_ECH_KEEP,
+     .fallback = "keep"},
     {.key = "refuse_private_answers",
      .type = &config_type_bool,
      AT(config_dns, refuses_private_answers),
@@ -150,6 +157,12 @@ static const struct config_field dns_fields[] = {
      AT(config_dns, cache_bytes),
      .max = 1024 * MIB,
      .fallback = "4MiB"},
+    {.key = "serve_stale",
+     .type = &config_type_s,
+     AT(config_dns, stale_s),
+     .max = 7 * DAY_S,
+     .fallback = "1d"},
+    {.key = "prefetch", .type = &config_type_bool, AT(config_dns, prefetches), .fallback = "true"},
     {.key = "timeout",
      .type = &config_type_ms,
      AT(config_dns, timeout_ms),

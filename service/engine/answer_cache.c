@@ -17,7 +17,9 @@ struct key {
 struct entry {
     struct map_node node;
     struct list use; /* least recently used first */
-    uint64_t stored_at_ms, until_ms;
+    uint64_t stored_at_ms, until_ms, held_until_ms;
+    unsigned uses;
+    bool is_due_said;
     size_t size, key_size;
     uint8_t bytes[]; /* key, then message */
 };
@@ -26,6 +28,7 @@ struct answer_cache {
     struct map map;
     struct list use;
     size_t entries_max, bytes_max;
+    uint64_t stale_ms;
     struct answer_cache_stats stats;
 };
 
@@ -70,7 +73,7 @@ static size_t cost_of(const struct entry *entry)
     return sizeof(*entry) + entry->key_size + entry->size;
 }
 
-struct answer_cache *answer_cache_new(size_t entries_max, size_t bytes_max)
+struct answer_cache *answer_cache_new(size_t entries_max, size_t bytes_max, uint32_t stale_s)
 {
     struct answer_cache *cache = calloc(1, sizeof(*cache));
     if (!cache)
@@ -79,6 +82,7 @@ struct answer_cache *answer_cache_new(size_t entries_max, size_t bytes_max)
     list_init(&cache->use);
     cache->entries_max = entries_max;
     cache->bytes_max = bytes_max;
+    cache->stale_ms = stale_s * UINT64_C(1000);
     return cache;
 }
 
@@ -106,13 +110,31 @@ void answer_cache_free(struct answer_cache *cache)
     free(cache);
 }
 
+/* In the last tenth of its time. */
+static bool is_near_end(const struct entry *entry, uint64_t now_ms)
+{
+    return (entry->until_ms - now_ms) * 10 < entry->until_ms - entry->stored_at_ms;
+}
+
+static enum answer_state use(struct entry *entry, uint64_t now_ms)
+{
+    if (entry->until_ms <= now_ms)
+        return now_ms < entry->held_until_ms ? ANSWER_STALE_HELD : ANSWER_STALE;
+    entry->uses++;
+    if (entry->is_due_said || entry->uses < ANSWER_POPULAR_USES || !is_near_end(entry, now_ms))
+        return ANSWER_FRESH;
+    entry->is_due_said = true;
+    return ANSWER_FRESH_DUE;
+}
+
 ssize_t answer_cache_get(struct answer_cache *cache, const struct dns_question *question,
-                         uint64_t now_ms, uint8_t *to, size_t capacity)
+                         uint64_t now_ms, uint8_t *to, size_t capacity,
+                         enum answer_state *ret_state)
 {
     struct lookup lookup = lookup_of(question);
     struct entry *entry = find(cache, &lookup);
 
-    if (entry && entry->until_ms <= now_ms) {
+    if (entry && entry->until_ms + cache->stale_ms <= now_ms) {
         drop(cache, entry);
         entry = NULL;
     }
@@ -126,9 +148,23 @@ ssize_t answer_cache_get(struct answer_cache *cache, const struct dns_question *
     list_remove(&entry->use);
     list_append(&cache->use, &entry->use);
     memcpy(to, entry->bytes + entry->key_size, entry->size);
-    dns_message_age(to, entry->size, (uint32_t)((now_ms - entry->stored_at_ms) / 1000));
+    if (entry->until_ms > now_ms)
+        dns_message_age(to, entry->size, (uint32_t)((now_ms - entry->stored_at_ms) / 1000));
+    else
+        dns_message_set_ttl(to, entry->size, ANSWER_STALE_TTL_S);
     dns_message_set_id(to, question->id);
+    *ret_state = use(entry, now_ms);
     return (ssize_t)entry->size;
+}
+
+void answer_cache_hold(struct answer_cache *cache, const struct dns_question *question,
+                       uint64_t until_ms)
+{
+    struct lookup lookup = lookup_of(question);
+    struct entry *entry = find(cache, &lookup);
+
+    if (entry)
+        entry->held_until_ms = until_ms;
 }
 
 void answer_cache_put(struct answer_cache *cache, const struct dns_question *question,

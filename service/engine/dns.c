@@ -2,8 +2,7 @@
 
 #include "base/err.h"
 #include "base/list.h"
-#include "base/map.h"
-#include "service/engine/resolver.h"
+#include "service/engine/dns_job.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -14,6 +13,9 @@
 enum { NAME_KEPT_MS = 24 * 60 * 60 * 1000 };
 /* Of an alias that a rule made. */
 enum { ALIAS_TTL_S = 60 };
+/* RFC 8767 sec. 5: how long an application waits before it gets what was kept beyond its time, and
+ * how long servers that failed are left alone. */
+enum { STALE_AFTER_MS = 1800, RECHECK_MS = 30000 };
 
 struct dns {
     struct connector *connector;
@@ -21,20 +23,10 @@ struct dns {
     struct name_cache *names;
     struct answer_cache *cache;
     struct resolver *resolver;
-    struct map jobs; /* by question */
-    struct list all; /* the same */
+    struct dns_jobs jobs;
+    bool prefetches;
     size_t waits;
     struct dns_stats stats;
-};
-
-/* One question on its way to a server, for everybody who asked it meanwhile. */
-struct job {
-    struct map_node node;
-    struct list in_all;
-    struct dns *dns;
-    struct dns_question question;
-    struct resolver_query *query;
-    struct list waits;
 };
 
 /* What decides how an answer is made from what a server said. */
@@ -46,7 +38,7 @@ struct ask {
 
 struct dns_wait {
     struct list node;
-    struct job *job;
+    struct dns_job *job;
     dns_answer_fn *on_answer;
     void *owner;
     struct address client;
@@ -54,20 +46,9 @@ struct dns_wait {
     uint8_t query[];
 };
 
-static uint64_t question_hash(const struct dns_question *question)
-{
-    return map_hash(question->name, strlen(question->name)) ^ question->qtype;
-}
-
-static bool is_job_of(const struct map_node *node, const void *key)
-{
-    const struct dns_question *mine = &((const struct job *)(const void *)node)->question;
-    const struct dns_question *other = key;
-
-    return mine->qtype == other->qtype && mine->qclass == other->qclass &&
-           mine->checking_disabled == other->checking_disabled &&
-           mine->wants_dnssec == other->wants_dnssec && strcmp(mine->name, other->name) == 0;
-}
+static void on_job_done(void *owner, struct dns_job *job, int err, const uint8_t *said,
+                        size_t size);
+static void on_job_slow(void *owner, struct dns_job *job);
 
 struct dns *dns_new(struct connector *connector, const struct config_dns *config,
                     struct decisions *decisions, struct name_cache *names)
@@ -78,8 +59,10 @@ struct dns *dns_new(struct connector *connector, const struct config_dns *config
     dns->connector = connector;
     dns->policy.decisions = decisions;
     dns->names = names;
-    map_init(&dns->jobs, is_job_of);
-    list_init(&dns->all);
+    dns_jobs_init(&dns->jobs, connector->loop);
+    dns->jobs.on_done = on_job_done;
+    dns->jobs.on_slow = on_job_slow;
+    dns->jobs.owner = dns;
     if (dns_configure(dns, config) < 0) {
         dns_free(dns);
         return NULL;
@@ -87,40 +70,15 @@ struct dns *dns_new(struct connector *connector, const struct config_dns *config
     return dns;
 }
 
-/* No new asker can join from now on. */
-static void job_close(struct job *job)
-{
-    if (list_is_empty(&job->in_all))
-        return;
-    list_remove(&job->in_all);
-    map_remove(&job->dns->jobs, &job->node);
-}
-
-static void job_free(struct job *job)
-{
-    job_close(job);
-    list_each(node, &job->waits) {
-        job->dns->waits--;
-        free(list_item(node, struct dns_wait, node));
-    }
-    resolver_cancel(job->query);
-    free(job);
-}
-
 void dns_free(struct dns *dns)
 {
     if (!dns)
         return;
-    assert(list_is_empty(&dns->all));
+    assert(dns->waits == 0);
+    dns_jobs_done(&dns->jobs);
     resolver_free(dns->resolver);
     answer_cache_free(dns->cache);
-    map_done(&dns->jobs);
     free(dns);
-}
-
-void dns_forget(struct dns *dns)
-{
-    answer_cache_clear(dns->cache);
 }
 
 struct dns_stats dns_stats(const struct dns *dns)
@@ -173,6 +131,8 @@ static ssize_t make_answer(struct dns *dns, const struct ask *ask, const uint8_t
                                  sizeof(whole));
     else
         memcpy(whole, said, size);
+    if (made > 0 && dns->policy.config->ech == CONFIG_ECH_STRIP)
+        dns_message_hide_ech(whole, (size_t)made); /* one that cannot be read was judged broken */
     if (made > 0)
         made = dns_message_fit(whole, (size_t)made, asked->query, asked->size, &asked->question,
                                asked->is_stream ? DNS_MESSAGE_MAX : most);
@@ -195,40 +155,77 @@ static void answer_wait(struct dns *dns, struct dns_wait *wait, const uint8_t *s
         wait->on_answer(wait->owner, to, (size_t)made);
 }
 
-static void answer_all(struct job *job, const uint8_t *said, size_t size)
+/* Returns how many. */
+static size_t answer_all(struct dns *dns, struct dns_job *job, const uint8_t *said, size_t size)
 {
-    while (!list_is_empty(&job->waits)) {
+    size_t count = 0;
+
+    for (; !list_is_empty(&job->waits); count++) {
         struct dns_wait *wait = list_item(job->waits.next, struct dns_wait, node);
         list_remove(&wait->node);
-        job->dns->waits--;
-        answer_wait(job->dns, wait, said, size);
+        dns->waits--;
+        answer_wait(dns, wait, said, size);
         free(wait);
     }
+    return count;
 }
 
-static void on_resolved(void *owner, int err, uint8_t *bytes, size_t size)
+static ssize_t from_cache(struct dns *dns, const struct dns_question *question, uint8_t *to,
+                          enum answer_state *ret_state)
 {
-    struct job *job = owner;
-    struct dns *dns = job->dns;
+    return answer_cache_get(dns->cache, question, loop_now_ms(dns->connector->loop), to,
+                            DNS_MESSAGE_MAX, ret_state);
+}
+
+/* Answer with what was kept beyond its time, if there is any. */
+static bool answer_stale(struct dns *dns, struct dns_job *job)
+{
+    uint8_t said[DNS_MESSAGE_MAX];
+    enum answer_state state;
+    ssize_t size = from_cache(dns, &job->question, said, &state);
+
+    if (size < 0)
+        return false;
+    dns->stats.stale += answer_all(dns, job, said, (size_t)size);
+    return true;
+}
+
+static void on_job_slow(void *owner, struct dns_job *job)
+{
+    if (answer_stale(owner, job))
+        job->goes_on = true;
+}
+
+/* Servers say SERVFAIL, REFUSED and the like of themselves, not of the name. */
+static bool is_failure(const struct dns_answer *answer)
+{
+    return answer->is_truncated || (answer->rcode != DNS_NOERROR && answer->rcode != DNS_NXDOMAIN);
+}
+
+static void on_job_done(void *owner, struct dns_job *job, int err, const uint8_t *said, size_t size)
+{
+    struct dns *dns = owner;
+    uint64_t now_ms = loop_now_ms(dns->connector->loop);
     struct dns_answer answer;
 
-    job->query = NULL;
-    job_close(job);
     if (err == 0)
-        err = dns_message_parse_answer(bytes, size, &job->question, &answer);
-    if (err < 0)
-        dns->stats.failed++;
-    else if (!answer.is_truncated)
-        answer_cache_put(dns->cache, &job->question, bytes, size, answer.ttl_s,
-                         loop_now_ms(dns->connector->loop));
-    answer_all(job, err < 0 ? NULL : bytes, size);
-    job_free(job);
+        err = dns_message_parse_answer(said, size, &job->question, &answer);
+    if (err == 0 && !is_failure(&answer)) {
+        answer_cache_put(dns->cache, &job->question, said, size, answer.ttl_s, now_ms);
+        answer_all(dns, job, said, size);
+        return;
+    }
+    dns->stats.failed++;
+    answer_cache_hold(dns->cache, &job->question, now_ms + RECHECK_MS);
+    if (!answer_stale(dns, job))
+        answer_all(dns, job, err == 0 ? said : NULL, size);
 }
 
 /* Whatever is under way is answered with SERVFAIL: applications ask again. */
 int dns_configure(struct dns *dns, const struct config_dns *config)
 {
-    struct answer_cache *cache = answer_cache_new(config->cache_entries, config->cache_bytes);
+    struct answer_cache *cache =
+        answer_cache_new(config->cache_entries, config->cache_bytes, config->stale_s);
     struct resolver *resolver = resolver_new(dns->connector, config);
 
     if (!cache || !resolver) {
@@ -236,63 +233,43 @@ int dns_configure(struct dns *dns, const struct config_dns *config)
         resolver_free(resolver);
         return -ENOMEM;
     }
-    while (!list_is_empty(&dns->all)) {
-        struct job *job = list_item(dns->all.next, struct job, in_all);
-        resolver_cancel(job->query);
-        on_resolved(job, -ECANCELED, NULL, 0);
-    }
+    dns_jobs_fail(&dns->jobs, -ECANCELED);
     answer_cache_free(dns->cache);
     resolver_free(dns->resolver);
     dns->cache = cache;
     dns->resolver = resolver;
     dns->policy.config = config;
+    dns->prefetches = config->prefetches;
     return 0;
 }
 
 /* --- the question ---------------------------------------------------------------------------- */
 
-static int job_new(struct dns *dns, const struct dns_question *question, struct job **ret)
+static int start_job(struct dns *dns, const struct dns_question *question, struct dns_job **ret)
 {
-    uint8_t query[DNS_UDP_DEFAULT];
-    ssize_t size = dns_message_forward(question, query, sizeof(query));
-    struct job *job = size < 0 ? NULL : calloc(1, sizeof(*job));
-    int err;
+    size_t before = dns->jobs.map.count;
+    int err = dns_job_start(&dns->jobs, dns->resolver, question, ret);
 
-    if (!job)
-        return size < 0 ? (int)size : -ENOMEM;
-    job->dns = dns;
-    job->question = *question;
-    list_init(&job->waits);
-    list_init(&job->in_all);
-    err = resolver_start(dns->resolver, query, (size_t)size, on_resolved, job, &job->query);
-    if (err == 0)
-        err = map_insert(&dns->jobs, &job->node, question_hash(question));
-    if (err < 0) {
-        resolver_cancel(job->query);
-        free(job);
-        return err;
-    }
-    list_append(&dns->all, &job->in_all);
-    dns->stats.forwarded++;
-    *ret = job;
-    return 0;
+    dns->stats.forwarded += err == 0 && dns->jobs.map.count > before;
+    return err;
 }
 
-static int find_or_make_job(struct dns *dns, const struct dns_question *question, struct job **ret)
+/* Ask for what is popular before it has to be waited for. */
+static void prefetch(struct dns *dns, const struct dns_question *question)
 {
-    struct map_node *node = map_find(&dns->jobs, question_hash(question), question);
+    struct dns_job *job;
 
-    if (!node)
-        return job_new(dns, question, ret);
-    *ret = map_item(node, struct job, node);
-    return 0;
+    if (!dns->prefetches || start_job(dns, question, &job) < 0)
+        return;
+    job->goes_on = true;
+    dns->stats.prefetched++;
 }
 
 static int wait_new(struct dns *dns, const struct ask *ask, const struct dns_question *question,
                     const struct dns_asker *asker, struct dns_wait **ret)
 {
     struct dns_wait *wait;
-    struct job *job;
+    struct dns_job *job;
     int err;
 
     if (dns->waits >= DNS_WAITS_MAX) {
@@ -302,7 +279,7 @@ static int wait_new(struct dns *dns, const struct ask *ask, const struct dns_que
     wait = malloc(sizeof(*wait) + ask->asked.size);
     if (!wait)
         return -ENOMEM;
-    err = find_or_make_job(dns, question, &job);
+    err = start_job(dns, question, &job);
     if (err < 0) {
         free(wait);
         return err;
@@ -323,29 +300,42 @@ static int wait_new(struct dns *dns, const struct ask *ask, const struct dns_que
     return 0;
 }
 
-/* From the cache, or from a server. */
+/* Is what was kept, in this state, the answer? Otherwise a server is asked. */
+static bool is_served(struct dns *dns, const struct dns_question *question, enum answer_state state)
+{
+    dns->stats.from_cache += state != ANSWER_STALE;
+    dns->stats.stale += state == ANSWER_STALE_HELD;
+    if (state == ANSWER_FRESH_DUE)
+        prefetch(dns, question);
+    return state != ANSWER_STALE;
+}
+
+/* From the cache, or from a server; what is kept beyond its time is the answer of those who would
+ * have to wait too long otherwise (RFC 8767 sec. 5). */
 static ssize_t resolve(struct dns *dns, const struct ask *ask, const struct dns_asker *asker,
                        uint8_t *to, size_t capacity, struct dns_wait **ret)
 {
-    struct dns_question target;
-    const struct dns_question *question = &ask->asked.question;
+    struct dns_question question = ask->asked.question;
     uint8_t said[DNS_MESSAGE_MAX];
+    enum answer_state state;
     ssize_t size;
 
-    if (ask->alias[0]) {
-        target = *question;
-        memcpy(target.name, ask->alias, sizeof(target.name));
-        question = &target;
-    }
-    size = answer_cache_get(dns->cache, question, loop_now_ms(dns->connector->loop), said,
-                            sizeof(said));
-    if (size >= 0) {
-        dns->stats.from_cache++;
+    if (ask->alias[0])
+        memcpy(question.name, ask->alias, sizeof(question.name));
+    size = from_cache(dns, &question, said, &state);
+    if (size >= 0 && is_served(dns, &question, state))
         return make_answer(dns, ask, said, (size_t)size, to, capacity);
-    }
-    if (wait_new(dns, ask, question, asker, ret) < 0)
+    if (wait_new(dns, ask, &question, asker, ret) < 0)
         return dns_message_error(ask->asked.query, ask->asked.size, DNS_SERVFAIL, to, capacity);
-    return 0;
+    if (size < 0)
+        return 0;
+    dns_job_watch((*ret)->job, STALE_AFTER_MS);
+    if (!(*ret)->job->is_slow)
+        return 0;
+    dns->stats.stale++;
+    dns_wait_cancel(*ret);
+    *ret = NULL;
+    return make_answer(dns, ask, said, (size_t)size, to, capacity);
 }
 
 ssize_t dns_resolve(struct dns *dns, const void *query, size_t size,
@@ -392,14 +382,13 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
 
 void dns_wait_cancel(struct dns_wait *wait)
 {
-    struct job *job;
+    struct dns_job *job;
 
     if (!wait)
         return;
     job = wait->job;
     list_remove(&wait->node);
-    job->dns->waits--;
+    ((struct dns *)job->jobs->owner)->waits--;
     free(wait);
-    if (list_is_empty(&job->waits) && job->query) /* else it is being answered just now */
-        job_free(job);
+    dns_job_leave(job);
 }

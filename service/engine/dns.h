@@ -22,7 +22,8 @@ struct dns;
 struct dns_wait;
 
 struct dns_stats {
-    uint64_t questions, from_cache, forwarded, failed, malformed, refused_at_limit;
+    uint64_t questions, from_cache, stale, forwarded, prefetched, failed, malformed;
+    uint64_t refused_at_limit;
     struct dns_policy_stats policy;
     struct answer_cache_stats cache;
 };
@@ -34,8 +35,6 @@ struct dns *dns_new(struct connector *connector, const struct config_dns *config
 void dns_free(struct dns *dns); /* nobody may be waiting any more */
 /* Other servers, another cache; 0 or < 0 with everything as it was. */
 int dns_configure(struct dns *dns, const struct config_dns *config);
-/* The filter changed: what was kept is no longer known to be right. */
-void dns_forget(struct dns *dns);
 struct dns_stats dns_stats(const struct dns *dns);
 struct loop *dns_loop(const struct dns *dns);
 

@@ -67,14 +67,6 @@ static void on_upstream_failed(void *owner, const char *upstream, int err)
     health_complain(&engine->health, upstream, err);
 }
 
-/* A filter took over: answers that were kept may be wrong now. */
-static void on_lists_changed(void *owner)
-{
-    struct engine *engine = owner;
-    if (engine->traffic.dns)
-        dns_forget(engine->traffic.dns);
-}
-
 static void on_inbound(void *owner, struct inbound *inbound)
 {
     struct engine *engine = owner;
@@ -126,7 +118,7 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host)
     health_init(&engine->health, &engine->traffic.connector, on_health, engine);
     engine->traffic.connector.pool = pool_new();
     engine->traffic.names = name_cache_new(NAMES_MAX);
-    engine->lists = lists_new(loop, on_lists_changed, engine);
+    engine->lists = lists_new(loop, NULL, NULL);
     engine->admission = engine->traffic.connector.pool
                             ? admission_new(loop, engine->traffic.connector.pool, &admission)
                             : NULL;

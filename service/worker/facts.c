@@ -61,6 +61,8 @@ static void tell_counters(void *owner, control_counter_fn *tell, void *to)
         {"filter", "exceptions", s.filter.exceptions},
         {"filter", "memory_bytes", s.filter.memory_bytes},
         {"dns", "questions", s.dns.questions},
+        {"dns", "stale", s.dns.stale},
+        {"dns", "prefetched", s.dns.prefetched},
         {"dns", "blocked", s.dns.policy.blocked},
         {"dns", "rewritten", s.dns.policy.rewritten},
         {"dns", "local", s.dns.policy.local},

@@ -1,9 +1,10 @@
 """DNS: whatever server is asked, Atlantic answers; nothing leaves in the clear."""
 
 import sys
+import time
 
 from configs import DIRECT, config, socks5
-from lab import DNS4, NET4, NET6, WEB4, WEB6, check, main
+from lab import DNS4, NET4, NET6, WEB4, WEB6, check, main, stop
 
 
 def dig(lab, *words):
@@ -102,6 +103,44 @@ def failing_resolver(lab):
     check(got == [WEB4], f"second resolver: {got}")
 
 
+def stale(lab):
+    """Without any server, what is known serves beyond its time, for 30 seconds at once"""
+    unbound = lab.dns(["brief.example. 1 IN A 192.0.2.33"])
+    lab.atlantic(config(lab, [DIRECT])).on()
+    check(short(lab, "@192.0.2.1", "brief.example") == ["192.0.2.33"], "brief.example")
+    stop(unbound)
+    time.sleep(1.5)
+    for _ in range(2):
+        out = dig(lab, "@192.0.2.1", "+time=4", "brief.example")
+        check("\t30\tIN\tA\t192.0.2.33" in out, f"beyond its time: {out}")
+    check("SERVFAIL" in dig(lab, "@192.0.2.1", "+time=8", "other.example"), "what is not known")
+
+
+def messages(lab):
+    """EDNS or not, large or not: every client gets what it can read; nothing of it goes out"""
+    many = [f"many.example. 300 IN A 192.0.2.{i}" for i in range(1, 120)]
+    lab.dns(many + ["ech.example. 300 IN HTTPS 1 . alpn=h2 ech=AEX+DQBBpQAgACC"])
+    dns = f"  servers: ['tls://{DNS4}#dns.example']\n  ca_file: {lab.dir}/ca.pem\n"
+    atlantic = lab.atlantic(config(lab, [DIRECT], dns=dns))
+    atlantic.on()
+    for words, count in (((), 119), (("+noedns",), 119), (("+bufsize=4096",), 119),
+                         (("+ignore",), 0), (("+ignore", "+noedns"), 0), (("+tcp",), 119)):
+        got = short(lab, "@192.0.2.1", *words, "many.example")
+        check(len(got) == count, f"many.example {words}: {len(got)} addresses")
+    for words in (("+noedns",), ("+dnssec",), ("+cdflag",), ("+cookie", "+subnet=192.0.2.0/24"),
+                  ("+bufsize=512",), ("+norecurse",), ("+tcp", "+noedns")):
+        out = dig(lab, "@192.0.2.1", *words, "web.example")
+        check(WEB4 in out and "NOERROR" in out, f"{words}: {out}")
+        check(("OPT PSEUDOSECTION" in out) == ("+noedns" not in words), f"{words}: {out}")
+        check("CLIENT-SUBNET" not in out, f"the client's subnet was told: {out}")
+    check("ech=" in dig(lab, "@192.0.2.1", "ech.example", "HTTPS"), "ech is kept")
+    with open(atlantic.config, "w") as file:
+        file.write(config(lab, [DIRECT], dns=dns + "  ech: strip\n"))
+    check(atlantic.cli("reload").returncode == 0, "reload")
+    out = dig(lab, "@192.0.2.1", "ech.example", "HTTPS")
+    check("ech=" not in out and 'alpn="h2"' in out, f"ech is stripped: {out}")
+
+
 RULES = """||search.example^$dnsrewrite=web.example
 ||here.example^$dnsrewrite=192.0.2.7
 ||mail.example^$dnsrewrite=NOERROR;MX;10 mx.example.
@@ -173,4 +212,4 @@ def private_networks(lab):
 
 if __name__ == "__main__":
     sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver,
-                          answered_otherwise, private_networks]))
+                          answered_otherwise, private_networks, stale, messages]))

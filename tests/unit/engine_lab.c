@@ -126,7 +126,9 @@ void engine_lab_set_dns(struct engine_lab *lab, const struct address *servers, u
                                    .servers_count = count,
                                    .cache_entries = 100,
                                    .cache_bytes = 100000,
-                                   .timeout_ms = 4000};
+                                   .timeout_ms = 4000,
+                                   .stale_s = 3600,
+                                   .prefetches = true};
     traffic->dns = dns_new(&traffic->connector, &lab->dns, &traffic->decisions, traffic->names);
     assert_non_null(traffic->dns);
     traffic->connector.dns = traffic->dns;

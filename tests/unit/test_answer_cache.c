@@ -37,20 +37,22 @@ static void put(struct answer_cache *cache, const struct exchange *exchange, uin
     answer_cache_put(cache, &exchange->question, exchange->answer, exchange->size, ttl_s, now_ms);
 }
 
+static enum answer_state state; /* of the last one */
+
 static ssize_t get(struct answer_cache *cache, const struct exchange *exchange, uint64_t now_ms,
                    uint8_t to[512])
 {
-    return answer_cache_get(cache, &exchange->question, now_ms, to, 512);
+    return answer_cache_get(cache, &exchange->question, now_ms, to, 512, &state);
 }
 
-static void test_ages_and_ends(void **state)
+static void test_ages_and_ends(void **unused)
 {
-    struct answer_cache *cache = answer_cache_new(10, 100000);
+    struct answer_cache *cache = answer_cache_new(10, 100000, 0);
     struct exchange exchange = make("a.example", DNS_A, 60);
     struct dns_answer answer;
     uint8_t to[512];
 
-    (void)state;
+    (void)unused;
     assert_int_equal(get(cache, &exchange, 0, to), -ENOENT);
     put(cache, &exchange, 60, 1000);
     exchange.question.id = 0xbeef;
@@ -64,14 +66,14 @@ static void test_ages_and_ends(void **state)
     answer_cache_free(cache);
 }
 
-static void test_type_is_part_of_the_question(void **state)
+static void test_type_is_part_of_the_question(void **unused)
 {
-    struct answer_cache *cache = answer_cache_new(10, 100000);
+    struct answer_cache *cache = answer_cache_new(10, 100000, 0);
     struct exchange a = make("a.example", DNS_A, 60), aaaa = make("a.example", DNS_AAAA, 60);
     struct exchange plain = a;
     uint8_t to[512];
 
-    (void)state;
+    (void)unused;
     put(cache, &a, 60, 0);
     assert_int_equal(get(cache, &aaaa, 0, to), -ENOENT);
     plain.question.wants_dnssec = !a.question.wants_dnssec;
@@ -79,14 +81,59 @@ static void test_type_is_part_of_the_question(void **state)
     answer_cache_free(cache);
 }
 
-static void test_bounds(void **state)
+static void test_stale(void **unused)
 {
-    struct answer_cache *cache = answer_cache_new(2, 100000);
+    struct answer_cache *cache = answer_cache_new(10, 100000, 100);
+    struct exchange a = make("a.example", DNS_A, 60);
+    struct dns_answer answer;
+    uint8_t to[512];
+
+    (void)unused;
+    put(cache, &a, 60, 0);
+    assert_true(get(cache, &a, 59999, to) > 0);
+    assert_int_equal(state, ANSWER_FRESH);
+    assert_true(get(cache, &a, 60000, to) > 0);
+    assert_int_equal(state, ANSWER_STALE);
+    assert_int_equal(dns_message_parse_answer(to, a.size, &a.question, &answer), 0);
+    assert_int_equal(answer.ttl_s, ANSWER_STALE_TTL_S);
+    answer_cache_hold(cache, &a.question, 90000);
+    assert_true(get(cache, &a, 89999, to) > 0);
+    assert_int_equal(state, ANSWER_STALE_HELD);
+    assert_true(get(cache, &a, 159999, to) > 0);
+    assert_int_equal(state, ANSWER_STALE);
+    assert_int_equal(get(cache, &a, 160000, to), -ENOENT);
+    answer_cache_free(cache);
+}
+
+static void test_popular_ones_are_due_before_their_end(void **unused)
+{
+    struct answer_cache *cache = answer_cache_new(10, 100000, 0);
+    struct exchange a = make("a.example", DNS_A, 60);
+    uint8_t to[512];
+
+    (void)unused;
+    put(cache, &a, 60, 0);
+    get(cache, &a, 55000, to); /* asked once: not popular */
+    assert_int_equal(state, ANSWER_FRESH);
+    get(cache, &a, 55000, to);
+    assert_int_equal(state, ANSWER_FRESH_DUE);
+    get(cache, &a, 55000, to); /* said once */
+    assert_int_equal(state, ANSWER_FRESH);
+    put(cache, &a, 60, 55000);
+    get(cache, &a, 56000, to);
+    get(cache, &a, 57000, to);
+    assert_int_equal(state, ANSWER_FRESH); /* far from its end */
+    answer_cache_free(cache);
+}
+
+static void test_bounds(void **unused)
+{
+    struct answer_cache *cache = answer_cache_new(2, 100000, 0);
     struct exchange a = make("a.example", DNS_A, 60), b = make("b.example", DNS_A, 60),
                     c = make("c.example", DNS_A, 60);
     uint8_t to[512];
 
-    (void)state;
+    (void)unused;
     put(cache, &a, 60, 0);
     put(cache, &b, 60, 0);
     assert_true(get(cache, &a, 0, to) > 0); /* used: b is the one to go */
@@ -96,10 +143,10 @@ static void test_bounds(void **state)
     assert_int_equal(answer_cache_stats(cache).evictions, 1);
     put(cache, &a, 0, 0); /* an answer that must not be kept takes the old one away */
     assert_int_equal(get(cache, &a, 0, to), -ENOENT);
-    assert_int_equal(answer_cache_get(cache, &c.question, 0, to, 10), -ENOBUFS);
+    assert_int_equal(answer_cache_get(cache, &c.question, 0, to, 10, &state), -ENOBUFS);
     answer_cache_free(cache);
 
-    cache = answer_cache_new(100, 50);
+    cache = answer_cache_new(100, 50, 0);
     put(cache, &a, 60, 0);
     assert_int_equal(answer_cache_stats(cache).entries, 0);
     answer_cache_free(cache);
@@ -110,6 +157,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_ages_and_ends),
         cmocka_unit_test(test_type_is_part_of_the_question),
+        cmocka_unit_test(test_stale),
+        cmocka_unit_test(test_popular_ones_are_due_before_their_end),
         cmocka_unit_test(test_bounds),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -284,7 +284,6 @@ static void test_the_filter_changed(void **state)
 
     ask_name(lab, "alias.example");
     engine_lab_block(&lab->engine, "ads.example\n");
-    dns_forget(lab->dns);
     ask_name(lab, "alias.example");
     assert_int_equal(parse(lab, "alias.example").addresses[0].ip[0], 0);
 }
@@ -317,6 +316,74 @@ static void test_an_answer_fits_its_asker(void **state)
     assert_int_equal(lab->peer.questions, 1);
 }
 
+/* --- beyond its time --- */
+
+static uint32_t ttl_after(struct lab *lab, int answers)
+{
+    uint8_t query[512];
+    struct dns_question question;
+    struct dns_answer answer;
+    size_t size = make_query(1, "a.example", DNS_A, query);
+
+    ask(lab, query, size, false);
+    wait_for(lab, answers);
+    assert_int_equal(dns_message_parse_question(query, size, &question), 0);
+    assert_int_equal(dns_message_parse_answer(lab->answer, lab->size, &question, &answer), 0);
+    assert_int_equal(answer.address_count, 1);
+    return answer.ttl_s;
+}
+
+static void test_stale_where_the_server_fails(void **state)
+{
+    struct lab *lab = *state;
+
+    assert_int_equal(ttl_after(lab, 1), 60);
+    engine_lab_pass(&lab->engine, 61000);
+    lab->peer.rcode = DNS_SERVFAIL;
+    assert_int_equal(ttl_after(lab, 2), ANSWER_STALE_TTL_S);
+    int questions = lab->peer.questions;
+    assert_int_equal(ttl_after(lab, 3), ANSWER_STALE_TTL_S);
+    assert_int_equal(lab->peer.questions, questions); /* the server is left alone for a while */
+    assert_int_equal(dns_stats(lab->dns).stale, 2);
+    lab->peer.rcode = 0;
+    engine_lab_pass(&lab->engine, 31000);
+    assert_int_equal(ttl_after(lab, 4), 60);
+}
+
+static void test_stale_where_the_server_is_slow(void **state)
+{
+    struct lab *lab = *state;
+    uint8_t query[512];
+    size_t size = make_query(1, "a.example", DNS_A, query);
+
+    assert_int_equal(ttl_after(lab, 1), 60);
+    engine_lab_pass(&lab->engine, 61000);
+    lab->peer.is_silent = true;
+    ask(lab, query, size, false);
+    engine_lab_pass(&lab->engine, 1700);
+    assert_int_equal(lab->answers, 1);
+    engine_lab_pass(&lab->engine, 100);
+    assert_int_equal(lab->answers, 2);
+    assert_int_equal(ttl_after(lab, 3), ANSWER_STALE_TTL_S); /* others do not wait at all */
+    engine_lab_pass(&lab->engine, 10000); /* the question is given up, for nobody */
+    assert_int_equal(dns_stats(lab->dns).failed, 1);
+}
+
+static void test_prefetch(void **state)
+{
+    struct lab *lab = *state;
+
+    assert_int_equal(ttl_after(lab, 1), 60);
+    engine_lab_pass(&lab->engine, 57000);
+    assert_int_equal(ttl_after(lab, 2), 3);
+    assert_int_equal(ttl_after(lab, 3), 3);
+    engine_lab_wait(&lab->engine, &lab->peer.questions, 2);
+    for (int i = 0; i < 100 && ttl_after(lab, lab->answers + 1) < 60; i++)
+        engine_lab_settle(&lab->engine); /* the answer is on its way */
+    assert_int_equal(ttl_after(lab, lab->answers + 1), 60);
+    assert_int_equal(lab->peer.questions, 2);
+}
+
 #define lab_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -335,6 +402,9 @@ int main(void)
         lab_test(test_the_filter_changed),
         lab_test(test_what_stands_for_nowhere_is_no_address),
         lab_test(test_an_answer_fits_its_asker),
+        lab_test(test_stale_where_the_server_fails),
+        lab_test(test_stale_where_the_server_is_slow),
+        lab_test(test_prefetch),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
