@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Score atlantic-filter on corpora of requests and names with known verdicts.
 
-    filter_rows.py PROGRAM DATA_FOLDER [--show N]
+    filter_rows.py PROGRAM [DATA_FOLDER] [--show N]
 
-DATA_FOLDER holds lists/ and requests/ (see the README files there). Scored are rows on which all
+DATA_FOLDER, or $ATLANTIC_TEST_DATA, holds lists/ and requests/ (see the README files there). Scored are rows on which all
 oracles agree, all DNS rows, and conformance rows of the tiers core and common; the others are
 counted, for information. Exit: 0 all scored rows are right, 1 not, 77 there is no such folder.
 """
@@ -135,11 +135,12 @@ def score_conformance(tool, score, kind):
 def main():
     parser = argparse.ArgumentParser()
     parser.add_argument("program")
-    parser.add_argument("folder")
+    parser.add_argument("folder", nargs="?", default="")
     parser.add_argument("--show", type=int, default=10)
     options = parser.parse_args()
+    options.folder = options.folder or os.environ.get("ATLANTIC_TEST_DATA", "")
     if not os.path.isdir(os.path.join(options.folder, "requests")):
-        print("no corpora at", options.folder)
+        print("no corpora: set ATLANTIC_TEST_DATA to their folder")
         return 77
     tool, score = Tool(options.program, options.folder), Score(options.show)
     for name in ("real", "rulederived"):
