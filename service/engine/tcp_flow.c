@@ -15,6 +15,9 @@
 /* A client on a web port speaks first, at once. One that does not is let through unnamed. */
 enum { SNIFF_TIMEOUT_MS = 300 };
 
+/* A client that got refusals from the gate may ask for something else on the same connection. */
+enum { GATE_IDLE_MS = 60000 };
+
 enum { DNS_PORT = 53 };
 
 struct tcp_flow {
@@ -29,6 +32,7 @@ struct tcp_flow {
     struct stream *upstream;
     struct relay *relay;
     bool is_judged; /* as far as a name can be had */
+    bool is_gated;  /* the client's stream passes through a gate */
     struct timer sniffing;
 };
 
@@ -59,6 +63,16 @@ static void refuse(struct tcp_flow *flow, int err)
         inbound_refuse(flow->inbound, err);
     stream_abort(flow->client);
     stream_abort(flow->upstream);
+    tcp_flow_free(flow);
+}
+
+/* The end of a conversation that was answered here. */
+static void leave(struct tcp_flow *flow)
+{
+    stream_close(flow->client);
+    flow->client = NULL;
+    stream_abort(flow->upstream);
+    flow->upstream = NULL;
     tcp_flow_free(flow);
 }
 
@@ -180,18 +194,41 @@ static void go_on(struct tcp_flow *flow)
         dial(flow);
 }
 
-/* The first requests decide nothing here: the gate judges each one as it passes. */
+/* A target hears of us only once a request is admitted: until then the gate may refuse one after
+ * the other, and answer them itself. */
+static void on_gated(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    struct span span;
+    int got = stream_peek(flow->client, &span, 1);
+
+    if (got > 0) {
+        timer_stop(&flow->sniffing);
+        go_on(flow);
+    } else if (got == ERR_EOF) {
+        leave(flow);
+    } else if (got < 0) {
+        refuse(flow, got);
+    }
+}
+
+/* The first bytes decide nothing here: the gate judges each request as it passes. */
 static void put_gate(struct tcp_flow *flow)
 {
     struct stream *client = flow->client;
     int err = http_gate_new(flow->traffic->loop, client, flow->flow.host ? flow->flow.host : "",
                             false, &gate_events, flow, &flow->client);
-    if (err < 0) {
+    if (err < 0)
         flow->client = NULL; /* taken all the same */
+    if (err == 0)
+        err = timer_start(&flow->sniffing, GATE_IDLE_MS);
+    if (err < 0) {
         refuse(flow, err);
-    } else {
-        go_on(flow);
+        return;
     }
+    flow->is_gated = true;
+    stream_set_owner(flow->client, on_gated, flow);
+    on_gated(flow);
 }
 
 static bool is_blocked(struct tcp_flow *flow, const char *kind, const char *host)
@@ -225,7 +262,12 @@ static const char *cached_host(struct tcp_flow *flow)
 
 static void on_sniff_timeout(void *owner)
 {
-    stop_sniffing(owner, SNIFF_UNKNOWN, cached_host(owner));
+    struct tcp_flow *flow = owner;
+
+    if (flow->is_gated)
+        leave(flow);
+    else
+        stop_sniffing(flow, SNIFF_UNKNOWN, cached_host(flow));
 }
 
 static void look(void *owner)

@@ -51,6 +51,21 @@ def direct(lab):
     judge(lab, start(lab, DIRECT))
 
 
+def unheard(lab):
+    """A target whose request is blocked never hears of it, also behind an admitted name's address"""
+    lab.web()
+    lab.dns()
+    lab.atlantic(config(lab, [DIRECT])).on()
+
+    def to_web(packet):
+        return packet[4] == WEB4 and packet[5] == 80
+    with lab.capture() as captured:
+        code, out = curl(lab, "--resolve", f"ads.example:80:{WEB4}", "http://ads.example/a",
+                         "http://ads.example/b")
+        check(code == 0 and out.count("test list") == 2, f"two refusals: {code} {out}")
+    check(not any(map(to_web, captured.packets())), "the blocked target was connected to")
+
+
 def through_upstreams(lab):
     """The same through SOCKS5 and HTTP upstreams"""
     lab.microsocks()
@@ -89,4 +104,4 @@ def hosts_file(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("filter", [direct, through_upstreams, off_by_setting, hosts_file]))
+    sys.exit(main("filter", [direct, unheard, through_upstreams, off_by_setting, hosts_file]))
