@@ -83,7 +83,7 @@ class Candidate:
 
 
 def candidates(build, modes):
-    program = lambda name: os.path.join(build, "tests/bench", name)
+    program = lambda name: os.path.join(build, "bin", name)
     yield Candidate("kernel", inside(RELAY, program("plain_relay"), str(RELAY_PORT), SERVER_IP,
                                      str(SERVER_PORT)), RELAY_IP, RELAY_PORT)
     for mode in modes:
@@ -100,7 +100,7 @@ def candidates(build, modes):
 
 def measure(build, candidate, metric, seconds):
     words = METRICS[metric][0]
-    load = os.path.join(build, "tests/bench/bench_load")
+    load = os.path.join(build, "bin/bench_load")
     before = cpu_seconds(candidate.process.pid)
     out = subprocess.run(inside(APPS, load, words[0], candidate.host, candidate.port, words[1],
                                 str(seconds)), check=True, capture_output=True, text=True).stdout
@@ -111,7 +111,7 @@ def measure(build, candidate, metric, seconds):
 
 
 def hold(build, candidate, count):
-    load = os.path.join(build, "tests/bench/bench_load")
+    load = os.path.join(build, "bin/bench_load")
     before = rss_kib(candidate.process.pid)
     holder = subprocess.Popen(inside(APPS, load, "hold", candidate.host, candidate.port, str(count)),
                               stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
@@ -146,7 +146,7 @@ def main():
     parser.add_argument("--idle", type=int, default=0)
     options = parser.parse_args()
     set_up()
-    server = subprocess.Popen(inside(SERVERS, os.path.join(options.build, "tests/bench/bench_load"),
+    server = subprocess.Popen(inside(SERVERS, os.path.join(options.build, "bin/bench_load"),
                                      "serve", str(SERVER_PORT)))
     started = []
     holders = []
