@@ -55,11 +55,13 @@ enum config_blocking {
     CONFIG_BLOCK_CUSTOM
 };
 
+enum config_dns_strategy { CONFIG_DNS_FAILOVER, CONFIG_DNS_RACE };
 enum config_ech { CONFIG_ECH_KEEP, CONFIG_ECH_STRIP };
 
 struct config_dns {
     struct config_dns_server *servers; /* tried in order */
     unsigned servers_count;
+    enum config_dns_strategy strategy;
     char *tls_ca_file;         /* NULL: the system's */
     struct address *bootstrap; /* resolvers for upstream host names only; plain DNS */
     unsigned bootstrap_count;

@@ -8,7 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { KEYS_MAX = 16 };
+enum { KEYS_MAX = 32 };
 
 static const struct config_field *find_field(const struct config_section *section, const char *key)
 {

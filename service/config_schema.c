@@ -21,6 +21,7 @@
 
 static const char *const kinds[] = {"direct", "block", "http", "https", "socks5", NULL};
 static const char *const blockings[] = {"null", "nxdomain", "refused", "custom", NULL};
+static const char *const strategies[] = {"failover", "race", NULL};
 static const char *const echs[] = {"keep", "strip", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const formats[] = {"auto",    "hosts", "domains", "dnsmasq",
@@ -110,6 +111,12 @@ static const struct config_field dns_fields[] = {
      .min = 1,
      .max = 16,
      .fallback = "tls://9.9.9.9#dns.quad9.net tls://1.1.1.1#cloudflare-dns.com"},
+    {.key = "strategy",
+     .type = &config_type_enum,
+     AT(config_dns, strategy),
+     .names = strategies,
+     .min = CONFIG_DNS_FAILOVER,
+     .fallback = "failover"},
     {.key = "allow_cleartext",
      .type = &config_type_bool,
      AT(config_dns, allows_cleartext),

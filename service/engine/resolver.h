@@ -1,5 +1,7 @@
-/* The DNS servers of the configuration as one: asks the one that answered last, goes on to the next
- * when it fails or is slow, gives up at one deadline. Knows nothing of filters and caches. */
+/* The DNS servers of the configuration as one, with one deadline. Failover: asks the one that
+ * answered last, goes on to the next when it fails or is slow. Race: asks the one that is usually
+ * fastest, and the next one too when it takes longer than it usually does; the first useful answer
+ * is taken. Knows nothing of filters and caches. */
 #ifndef SERVICE_ENGINE_RESOLVER_H
 #define SERVICE_ENGINE_RESOLVER_H
 

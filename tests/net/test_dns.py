@@ -103,6 +103,17 @@ def failing_resolver(lab):
     check(got == [WEB4], f"second resolver: {got}")
 
 
+def racing(lab):
+    """In a race a resolver that is away costs a moment, not its whole share of the time"""
+    lab.dns()
+    dns = (f"  servers: ['tls://203.0.113.99#dns.example', 'tls://{DNS4}#dns.example']\n"
+           f"  ca_file: {lab.dir}/ca.pem\n  strategy: race\n")
+    lab.run(lab.net, "ip route add blackhole 203.0.113.99")
+    lab.atlantic(config(lab, [DIRECT], dns=dns)).on()
+    got = short(lab, "@192.0.2.1", "+time=2", "web.example")
+    check(got == [WEB4], f"second resolver: {got}")
+
+
 def stale(lab):
     """Without any server, what is known serves beyond its time, for 30 seconds at once"""
     unbound = lab.dns(["brief.example. 1 IN A 192.0.2.33"])
@@ -211,5 +222,5 @@ def private_networks(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver,
+    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver, racing,
                           answered_otherwise, private_networks, stale, messages]))

@@ -229,6 +229,72 @@ static void test_cancel_at_any_moment(void **state)
     }
 }
 
+static void race(struct lab *lab)
+{
+    resolver_free(lab->resolver);
+    lab->config.strategy = CONFIG_DNS_RACE;
+    lab->resolver = resolver_new(&lab->engine.traffic.connector, &lab->config);
+}
+
+static void test_a_slow_one_has_company_soon(void **state)
+{
+    struct lab *lab = *state;
+
+    race(lab);
+    lab->peers[0].is_silent = true;
+    assert_int_equal(start(lab), 0);
+    engine_lab_wait(&lab->engine, &lab->peers[0].questions, 1);
+    engine_lab_pass(&lab->engine, 199); /* twice what is assumed at first */
+    assert_int_equal(lab->peers[1].questions, 0);
+    engine_lab_pass(&lab->engine, 1);
+    wait_done(lab, 1);
+    assert_int_equal(lab->err, 0);
+    assert_int_equal(lab->peers[1].questions, 1);
+}
+
+/* Time stands still, so every answer makes its server faster. */
+static void test_the_fastest_is_asked_first(void **state)
+{
+    struct lab *lab = *state;
+
+    race(lab);
+    lab->servers[0].on_bytes = loopback_slam;
+    resolve(lab); /* the first fails: it is slower from now on */
+    lab->servers[0].on_bytes = dns_peer_answer;
+    resolve(lab);
+    assert_int_equal(lab->err, 0);
+    assert_int_equal(lab->peers[0].questions, 0);
+    assert_int_equal(lab->peers[1].questions, 2);
+}
+
+static void test_now_and_then_two_are_asked(void **state)
+{
+    struct lab *lab = *state;
+
+    race(lab);
+    for (int i = 0; i < 64; i++) {
+        resolve(lab);
+        engine_lab_pass(&lab->engine, 0);
+    }
+    assert_int_equal(lab->peers[0].questions, 64);
+    assert_in_range(lab->peers[1].questions, 1, 2);
+}
+
+static void test_a_race_has_a_deadline_too(void **state)
+{
+    struct lab *lab = *state;
+
+    race(lab);
+    lab->peers[0].is_silent = lab->peers[1].is_silent = true;
+    assert_int_equal(start(lab), 0);
+    for (int i = 0; i < 39; i++)
+        engine_lab_pass(&lab->engine, 100);
+    assert_int_equal(lab->done, 0);
+    engine_lab_pass(&lab->engine, 100);
+    wait_done(lab, 1);
+    assert_int_equal(lab->err, -ETIMEDOUT);
+}
+
 #define lab_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
@@ -244,6 +310,10 @@ int main(void)
         lab_test(test_all_closed),
         lab_test(test_nobody_to_carry_it),
         lab_test(test_cancel_at_any_moment),
+        lab_test(test_a_slow_one_has_company_soon),
+        lab_test(test_the_fastest_is_asked_first),
+        lab_test(test_now_and_then_two_are_asked),
+        lab_test(test_a_race_has_a_deadline_too),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
