@@ -221,6 +221,16 @@ static void set_up(struct netstack *netstack, const struct netstack_options *opt
     fragments_init(&netstack->fragments, netstack->loop);
 }
 
+static enum tun_offload most_offload(enum netstack_offload offload)
+{
+    switch (offload) {
+    case NETSTACK_OFFLOAD_NO_UDP: return TUN_OFFLOAD_TCP;
+    case NETSTACK_OFFLOAD_NO_TCP: return TUN_OFFLOAD_CHECKSUM;
+    case NETSTACK_OFFLOAD_NONE: return TUN_OFFLOAD_NONE;
+    default: return TUN_OFFLOAD_UDP;
+    }
+}
+
 int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
                   const struct netstack_options *options, const struct netstack_events *events,
                   void *owner, struct netstack **ret)
@@ -229,7 +239,7 @@ int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
     if (!netstack)
         return -ENOMEM;
     netstack->loop = loop;
-    int err = tun_open(&netstack->tun, tun_fd, with_vnet, TUN_OFFLOAD_UDP);
+    int err = tun_open(&netstack->tun, tun_fd, with_vnet, most_offload(options->offload));
     if (err == 0)
         err = watch_open(loop, tun_fd, on_readable, netstack, &netstack->watch);
     if (err == 0)

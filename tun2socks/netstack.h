@@ -16,6 +16,14 @@ struct netstack;
 /* What ICMP echo gets: nothing answers for the target but us, so by default we do not pretend. */
 enum netstack_echo { NETSTACK_ECHO_REFUSE, NETSTACK_ECHO_ANSWER };
 
+/* What the device may be asked for; less is for tests of the ways to do without. */
+enum netstack_offload {
+    NETSTACK_OFFLOAD_ALL,
+    NETSTACK_OFFLOAD_NO_UDP,
+    NETSTACK_OFFLOAD_NO_TCP,
+    NETSTACK_OFFLOAD_NONE
+};
+
 struct netstack_options {
     uint16_t mtu;          /* of the device */
     uint32_t tcp_max;      /* connections at a time */
@@ -24,6 +32,7 @@ struct netstack_options {
     uint32_t udp_idle_ms;  /* default 60000; RFC 4787 sec. 4.3 wants >= 2 min for unknown use */
     uint32_t buffer_bytes; /* per direction and connection: receive window and send queue */
     enum netstack_echo echo;
+    enum netstack_offload offload;
 };
 
 struct netstack_events {

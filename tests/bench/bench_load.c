@@ -24,7 +24,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { BUFFER_BYTES = 256 * 1024, EVENTS = 256, WARM_UP_MS = 500 };
+enum { BUFFER_BYTES = 256 * 1024, EVENTS = 256, WARM_UP_US = 500000 };
 
 static char buffer[BUFFER_BYTES];
 static struct sockaddr_storage target;
@@ -145,7 +145,7 @@ static void bulk(char purpose, int streams, double seconds)
         fcntl(fd, F_SETFL, O_NONBLOCK);
         watch(epoll, EPOLL_CTL_ADD, fd, purpose == 'u' ? EPOLLOUT : EPOLLIN, purpose);
     }
-    uint64_t start = now_us() + WARM_UP_MS * 1000;
+    uint64_t start = now_us() + WARM_UP_US;
     uint64_t end = start + (uint64_t)(seconds * 1e6);
     uint64_t bytes = 0;
     uint64_t now = now_us();

@@ -164,7 +164,9 @@ static void on_accept(int listener)
         pair->server.fd = socket(target.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
         setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
         setsockopt(pair->server.fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
-        connect(pair->server.fd, (struct sockaddr *)&target, target_size);
+        if (connect(pair->server.fd, (struct sockaddr *)&target, target_size) < 0 &&
+            errno != EINPROGRESS)
+            perror("connect");
         struct epoll_event client = {.data.ptr = &pair->client};
         struct epoll_event server = {.events = EPOLLOUT, .data.ptr = &pair->server};
         pair->server.events = EPOLLOUT;

@@ -1,7 +1,7 @@
 /* The small services of RFC 862, 863 and 864 behind a TUN device, without the rest of Atlantic:
  * what the net tests of tun2socks/ talk to with ordinary clients.
  *
- *   tun_services DEVICE [vnet] [most=none|checksum|tcp|udp]
+ *   tun_services DEVICE [vnet] [no-udp|no-tcp|none]     which offloads not to ask for
  *
  * TCP and UDP 7 echo, 9 discard, TCP 19 an endless source, 13 answers "done" at the client's end,
  * 81 is refused with a reset, 82 is unreachable, 83 never answers. Attaches to the device, which
@@ -180,8 +180,12 @@ int main(int argc, char **argv)
     for (int i = 2; i < argc; i++) {
         if (strcmp(argv[i], "vnet") == 0)
             with_vnet = true;
-        if (strncmp(argv[i], "mtu=", 4) == 0)
-            options.mtu = (uint16_t)atoi(argv[i] + 4);
+        if (strcmp(argv[i], "no-udp") == 0)
+            options.offload = NETSTACK_OFFLOAD_NO_UDP;
+        if (strcmp(argv[i], "no-tcp") == 0)
+            options.offload = NETSTACK_OFFLOAD_NO_TCP;
+        if (strcmp(argv[i], "none") == 0)
+            options.offload = NETSTACK_OFFLOAD_NONE;
     }
     if (argc < 2)
         return 2;

@@ -10,7 +10,8 @@
 
 #include <cmocka.h>
 
-enum { PIECE = 1000, PIECES = 40 };
+#define PIECE  ((size_t)1000)
+#define PIECES ((size_t)40)
 
 static struct seen seen;
 
@@ -22,8 +23,8 @@ static void put_piece(struct tun_connection *f, size_t from, size_t size)
 static void pieces_in_reverse(void **state)
 {
     struct tun_connection *f = *state;
-    for (int i = PIECES - 1; i >= 0; i--)
-        put_piece(f, (size_t)i * PIECE, PIECE);
+    for (size_t i = PIECES; i-- > 0;)
+        put_piece(f, i * PIECE, PIECE);
     tun_connection_expect(f, pattern, PIECES * PIECE);
 }
 
@@ -31,12 +32,12 @@ static void pieces_repeated_and_shuffled(void **state)
 {
     struct tun_connection *f = *state;
     unsigned seed = 12345;
-    for (int i = 0; i < 4 * PIECES; i++) {
+    for (size_t i = 0; i < 4 * PIECES; i++) {
         seed = seed * 1103515245 + 12345;
-        put_piece(f, (size_t)(seed >> 16) % PIECES * PIECE, PIECE);
+        put_piece(f, (seed >> 16) % PIECES * PIECE, PIECE);
     }
-    for (int i = 0; i < PIECES; i++)
-        put_piece(f, (size_t)i * PIECE, PIECE);
+    for (size_t i = 0; i < PIECES; i++)
+        put_piece(f, i * PIECE, PIECE);
     tun_connection_expect(f, pattern, PIECES * PIECE);
 }
 
@@ -62,7 +63,8 @@ static void an_end_that_overtakes_the_bytes(void **state)
 {
     struct tun_connection *f = *state;
     struct span span;
-    client_send_at(&f->client, f->client.seq + 2 * PIECE, FIN | ACK, pattern + 2 * PIECE, PIECE);
+    client_send_at(&f->client, f->client.seq + 2 * (uint32_t)PIECE, FIN | ACK, pattern + 2 * PIECE,
+                   PIECE);
     put_piece(f, PIECE, PIECE);
     assert_int_equal(stream_peek(f->stream, &span, 1), 0);
     put_piece(f, 0, PIECE);
@@ -77,7 +79,7 @@ static void old_segments_are_acknowledged_again(void **state)
     client_send(&f->client, ACK, pattern, PIECE);
     rig_pass_ms(&f->rig, 500);
     rig_drain(&f->rig);
-    client_send_at(&f->client, f->client.seq - PIECE, ACK, pattern, PIECE);
+    client_send_at(&f->client, f->client.seq - (uint32_t)PIECE, ACK, pattern, PIECE);
     client_expect(&f->client, ACK, &seen);
     assert_int_equal(seen.ack, f->client.seq);
     tun_connection_expect(f, pattern, PIECE);

@@ -10,6 +10,8 @@
 
 #include <cmocka.h>
 
+enum { BUFFER_BYTES = 128 * 1024 }; /* of rig_options() */
+
 static struct seen seen;
 
 static void the_syn_ack_offers_mss_and_scale(void **state)
@@ -100,7 +102,7 @@ static void a_full_send_queue_takes_less_and_wakes_later(void **state)
     size_t taken = 0;
     for (ssize_t part = 1; part > 0; taken += (size_t)part)
         part = stream_write_bytes(f->stream, pattern, 50000);
-    assert_int_equal(taken, 128 * 1024);
+    assert_int_equal(taken, BUFFER_BYTES);
     rig_turn(&f->rig);
     assert_int_equal(tun_connection_receive(f, got, sizeof(got), &fin), taken);
     assert_int_equal(stream_write_bytes(f->stream, pattern, 50000), 50000);
@@ -110,7 +112,7 @@ static void the_window_closes_and_opens_with_the_reader(void **state)
 {
     struct tun_connection *f = *state;
     size_t sent = 0;
-    while (sent < 128 * 1024) {
+    while (sent < BUFFER_BYTES) {
         client_send(&f->client, ACK, pattern, 1024);
         sent += 1024;
         rig_drain(&f->rig);
@@ -119,12 +121,12 @@ static void the_window_closes_and_opens_with_the_reader(void **state)
     client_expect(&f->client, ACK, &seen);
     assert_int_equal(seen.window, 0);
     assert_int_equal(seen.ack, f->client.seq);
-    stream_consume(f->stream, 64 * 1024);
+    stream_consume(f->stream, BUFFER_BYTES / 2);
     rig_turn(&f->rig);
     client_expect(&f->client, ACK, &seen);
     assert_in_range(seen.window << 7, 65000, 65536);
     client_send(&f->client, ACK, "more", 4);
-    stream_consume(f->stream, 64 * 1024);
+    stream_consume(f->stream, BUFFER_BYTES / 2);
     tun_connection_expect(f, "more", 4);
 }
 
