@@ -131,7 +131,7 @@ static int parse_tcp(struct packet *packet)
     packet->to.port = read16(header + 2);
     packet->sequence = read32(header + 4);
     packet->acknowledged = read32(header + 8);
-    packet->tcp_flags = header[13];
+    packet->tcp_flags = header[TCP_FLAGS_AT];
     packet->tcp_header_size = (uint8_t)header_size;
     return packet->from.port && packet->to.port ? 0 : -EBADMSG;
 }

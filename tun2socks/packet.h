@@ -17,6 +17,7 @@ enum {
     TCP_HEADER_BYTES = 20,
     UDP_HEADER_BYTES = 8
 };
+enum { TCP_FLAGS_AT = 13 }; /* in the header */
 enum tcp_flag {
     TCP_FLAG_FIN = 1,
     TCP_FLAG_SYN = 2,

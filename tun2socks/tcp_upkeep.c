@@ -26,13 +26,29 @@ static struct tcp_stream *of_flow(struct flow *flow)
     return flow_item(flow, struct tcp_stream, flow);
 }
 
+/* lwIP queues most of what comes out of order without regard to its window, and stops at an
+ * assertion when the gap is closed. What lies beyond the window is cut off here. */
+static void cut_to_window(struct packet *packet, const struct tcp_pcb *pcb)
+{
+    int32_t room = (int32_t)(pcb->rcv_nxt + pcb->rcv_wnd - packet->sequence);
+    size_t size = packet->payload_size - packet->tcp_header_size;
+    bool has_fin = packet->tcp_flags & TCP_FLAG_FIN;
+    if (room < 0 || size + has_fin <= (size_t)room || (packet->tcp_flags & TCP_FLAG_SYN))
+        return;
+    packet->payload[TCP_FLAGS_AT] &= (uint8_t)~TCP_FLAG_FIN;
+    if (size > (size_t)room)
+        packet->payload_size = packet->tcp_header_size + (size_t)room;
+}
+
 void tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk)
 {
     struct tcp_stream *tcp = of_flow(flow);
     tcp->heard_at_min = tcp->stack->clock_min;
     tcp->probes = 0;
+    struct packet segment = *packet;
+    cut_to_window(&segment, tcp->pcb);
     tcp_enter(tcp);
-    tcp_stack_input(tcp->stack, packet, chunk);
+    tcp_stack_input(tcp->stack, &segment, chunk);
     tcp_leave(tcp);
 }
 

@@ -59,6 +59,19 @@ static void pieces_that_overlap(void **state)
     tun_connection_expect(f, pattern, PIECES * PIECE);
 }
 
+static void pieces_beyond_the_window(void **state)
+{
+    enum { WINDOW_BYTES = 128 * 1024 };
+    struct tun_connection *f = *state;
+    uint32_t seq = f->client.seq;
+    for (uint32_t at = WINDOW_BYTES - 500; at >= 1000; at -= 1000)
+        client_send_at(&f->client, seq + at, FIN | ACK, pattern + at, 1000);
+    for (uint32_t at = 0; at < WINDOW_BYTES; at += 1000)
+        client_send_at(&f->client, seq + at, ACK, pattern + at, 1000);
+    rig_drain(&f->rig);
+    assert_true(stream_write_bytes(f->stream, "still there", 11) == 11);
+}
+
 static void an_end_that_overtakes_the_bytes(void **state)
 {
     struct tun_connection *f = *state;
@@ -207,6 +220,7 @@ int main(void)
         CASE(pieces_in_reverse),
         CASE(pieces_repeated_and_shuffled),
         CASE(pieces_that_overlap),
+        CASE(pieces_beyond_the_window),
         CASE(an_end_that_overtakes_the_bytes),
         CASE(old_segments_are_acknowledged_again),
         CASE(lost_packets_are_sent_again),
