@@ -49,21 +49,27 @@ static void tcp_flow_free(struct tcp_flow *flow)
 
 /* The end of a conversation that never was: whoever knocked learns why, as far as there are words
  * for it; one that was admitted already is reset. */
-static void refuse(struct tcp_flow *flow, int err)
+static void drop(struct tcp_flow *flow, int err)
 {
     char text[FLOW_TEXT_MAX];
 
     log_debug("refused flow=%llu door=%s %s err=\"%s\"", (unsigned long long)flow->flow.id,
               flow->flow.door, flow_format(&flow->flow, text), err_text(err));
-    if (err == ERR_BLOCKED)
-        flow->traffic->flows.counters.blocked++;
-    else
-        flow->traffic->flows.counters.failed++;
     if (flow->inbound)
         inbound_refuse(flow->inbound, err);
     stream_abort(flow->client);
     stream_abort(flow->upstream);
     tcp_flow_free(flow);
+}
+
+/* For our part; a client that leaves is nobody's failure. */
+static void refuse(struct tcp_flow *flow, int err)
+{
+    if (err == ERR_BLOCKED)
+        flow->traffic->flows.counters.blocked++;
+    else
+        flow->traffic->flows.counters.failed++;
+    drop(flow, err);
 }
 
 /* The end of a conversation that was answered here. */
@@ -121,10 +127,10 @@ static void on_connected(void *owner, struct stream *upstream, struct upstream *
     flow->upstream = upstream;
     if (which)
         flow_set_upstream(&flow->flow, which);
-    if (err == 0)
-        err = admit(flow);
     if (err < 0)
         refuse(flow, err);
+    else if ((err = admit(flow)) < 0)
+        drop(flow, err);
     else if (!flow->is_judged)
         sniff(flow);
     else
@@ -139,12 +145,12 @@ static void on_client_while_dialing(void *owner)
     int got = stream_peek(flow->client, &span, 1);
 
     if (got < 0 && got != ERR_EOF)
-        refuse(flow, got);
+        drop(flow, got);
 }
 
 static void on_inbound_gone(void *owner)
 {
-    refuse(owner, -ECONNRESET);
+    drop(owner, -ECONNRESET);
 }
 
 static void dial(struct tcp_flow *flow)
@@ -208,18 +214,25 @@ static void on_gated(void *owner)
     } else if (got == ERR_EOF) {
         leave(flow);
     } else if (got < 0) {
-        refuse(flow, got);
+        drop(flow, got);
     }
 }
 
-/* The first bytes decide nothing here: the gate judges each request as it passes. */
-static void put_gate(struct tcp_flow *flow)
+static int put_gate(struct tcp_flow *flow)
 {
     struct stream *client = flow->client;
     int err = http_gate_new(flow->traffic->loop, client, flow->flow.host ? flow->flow.host : "",
                             false, &gate_events, flow, &flow->client);
     if (err < 0)
         flow->client = NULL; /* taken all the same */
+    return err;
+}
+
+/* The first bytes decide nothing here: the gate judges each request as it passes. */
+static void wait_at_gate(struct tcp_flow *flow)
+{
+    int err = put_gate(flow);
+
     if (err == 0)
         err = timer_start(&flow->sniffing, GATE_IDLE_MS);
     if (err < 0) {
@@ -242,7 +255,7 @@ static void stop_sniffing(struct tcp_flow *flow, enum sniff_result found, const 
     timer_stop(&flow->sniffing);
     flow_set_host(&flow->flow, host);
     if (found == SNIFF_HTTP)
-        put_gate(flow);
+        wait_at_gate(flow);
     else if (is_blocked(flow, found == SNIFF_TLS ? "tls" : "address", host))
         refuse(flow, ERR_BLOCKED);
     else
@@ -260,6 +273,29 @@ static const char *cached_host(struct tcp_flow *flow)
     return host ? host : "";
 }
 
+static bool is_clear_port(uint16_t port)
+{
+    return port == 80 || port == 8080;
+}
+
+/* It may want to hear the server first, or be a connection that a browser keeps for later: what it
+ * asks for then, in the clear, is judged as well. */
+static void on_silence(struct tcp_flow *flow)
+{
+    const char *host = cached_host(flow);
+    int err = 0;
+
+    flow_set_host(&flow->flow, host);
+    if (is_blocked(flow, "address", host))
+        err = ERR_BLOCKED;
+    else if (is_clear_port(flow->flow.target.address.port))
+        err = put_gate(flow);
+    if (err < 0)
+        refuse(flow, err);
+    else
+        go_on(flow);
+}
+
 static void on_sniff_timeout(void *owner)
 {
     struct tcp_flow *flow = owner;
@@ -267,7 +303,7 @@ static void on_sniff_timeout(void *owner)
     if (flow->is_gated)
         leave(flow);
     else
-        stop_sniffing(flow, SNIFF_UNKNOWN, cached_host(flow));
+        on_silence(flow);
 }
 
 static void look(void *owner)
@@ -279,7 +315,7 @@ static void look(void *owner)
     enum sniff_result found = got > 0 ? sniff_look(bytes, (size_t)got, &sniff) : SNIFF_MORE;
 
     if (got < 0 && got != ERR_EOF)
-        refuse(flow, (int)got);
+        drop(flow, (int)got);
     else if (found != SNIFF_MORE)
         stop_sniffing(flow, found, sniff.host[0] ? sniff.host : cached_host(flow));
     else if (got == ERR_EOF || got == SNIFF_MAX_BYTES)
@@ -302,7 +338,7 @@ static void admit_and_sniff(struct tcp_flow *flow)
     int err = admit(flow);
 
     if (err < 0)
-        refuse(flow, err);
+        drop(flow, err);
     else
         sniff(flow);
 }
@@ -311,7 +347,7 @@ static void admit_and_sniff(struct tcp_flow *flow)
 
 static bool is_web_port(uint16_t port)
 {
-    return port == 80 || port == 443 || port == 8080 || port == 8443;
+    return is_clear_port(port) || port == 443 || port == 8443;
 }
 
 static void answer_as_resolver(struct tcp_flow *flow)

@@ -139,7 +139,7 @@ static size_t request_size(const struct loopback_peer *peer)
     return peer->size >= size ? size : 0;
 }
 
-void loopback_socks5(struct loopback_peer *peer)
+bool loopback_socks5_greet(struct loopback_peer *peer)
 {
     uint8_t choice[] = {5, 0};
     uint8_t reply[] = {5, *(const uint8_t *)peer->server->owner, 0, 1, 0, 0, 0, 0, 0, 0};
@@ -154,6 +154,11 @@ void loopback_socks5(struct loopback_peer *peer)
         loopback_say(peer, reply, sizeof(reply));
         peer->step = 2;
     }
-    if (peer->step == 2)
+    return peer->step == 2;
+}
+
+void loopback_socks5(struct loopback_peer *peer)
+{
+    if (loopback_socks5_greet(peer))
         loopback_echo(peer);
 }

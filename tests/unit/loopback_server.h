@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "base/loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 struct loopback_server;
@@ -53,6 +54,7 @@ void loopback_echo(struct loopback_peer *peer);
 void loopback_slam(struct loopback_peer *peer); /* closes at the first byte */
 /* SOCKS5 without login. `owner` is a uint8_t *, the code of its replies; 0: it then echoes. */
 void loopback_socks5(struct loopback_peer *peer);
+bool loopback_socks5_greet(struct loopback_peer *peer); /* its beginning; true when it is through */
 
 /* A port on which nobody listens, as long as the descriptor is open. */
 int loopback_nobody(struct address *ret);
