@@ -127,6 +127,15 @@ static int err_of_curl(CURLcode code)
     }
 }
 
+static const char too_large[] = "larger than a list may be; the former list stays";
+
+static const char *reason(const struct fetch_job *job, CURLcode code)
+{
+    if (code == CURLE_FILESIZE_EXCEEDED) /* some releases see it in the head only, others later */
+        return too_large;
+    return job->why[0] ? job->why : curl_easy_strerror(code);
+}
+
 /* The transfer is over; the answer is judged by its head here, by its bytes in accept_work. */
 static void finish(struct fetch_job *job, CURLcode code)
 {
@@ -138,7 +147,7 @@ static void finish(struct fetch_job *job, CURLcode code)
     job->curl = NULL;
     snprintf(why, sizeof(why), "the server answers with status %ld", status);
     if (code != CURLE_OK)
-        fail(job, err_of_curl(code), job->why[0] ? job->why : curl_easy_strerror(code));
+        fail(job, err_of_curl(code), reason(job, code));
     else if (status == HTTP_NOT_MODIFIED)
         job->result.is_unchanged = true;
     else if (status != HTTP_OK)
@@ -245,7 +254,7 @@ static size_t on_body(char *data, size_t one, size_t size, void *owner)
     if (status != HTTP_OK)
         return size; /* an error's page: dropped */
     if (size > job->fetch->limit_bytes - job->file.size) {
-        fail(job, -EFBIG, "larger than a list may be; the former list stays");
+        fail(job, -EFBIG, too_large);
         return 0;
     }
     int err = list_file_write(&job->file, data, size);

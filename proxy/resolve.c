@@ -174,11 +174,14 @@ int resolve_new(struct loop *loop, const struct address *servers, size_t count,
     list_init(&resolve->sockets);
     list_init(&resolve->lookups);
     timer_init(&resolve->timeout, loop, on_timeout, resolve);
+    int mask = ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES | ARES_OPT_SOCK_STATE_CB;
+#ifdef ARES_OPT_QUERY_CACHE /* whoever asks again wants to know what is true now */
+    options.qcache_max_ttl = 0;
+    mask |= ARES_OPT_QUERY_CACHE;
+#endif
     int err = err_of_ares(ares_library_init(ARES_LIB_INIT_ALL));
     if (err == 0)
-        err = err_of_ares(ares_init_options(&resolve->channel, &options,
-                                            ARES_OPT_FLAGS | ARES_OPT_TIMEOUTMS | ARES_OPT_TRIES |
-                                                ARES_OPT_SOCK_STATE_CB));
+        err = err_of_ares(ares_init_options(&resolve->channel, &options, mask));
     if (err == 0)
         err = set_servers(resolve, servers, count);
     if (err < 0) {

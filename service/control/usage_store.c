@@ -127,7 +127,8 @@ static int ask_number(sqlite3 *db, const char *sql, int64_t *ret)
 static int check(sqlite3 *db)
 {
     int64_t is_ok = 0;
-    int result = ask_number(db, "SELECT quick_check = 'ok' FROM pragma_quick_check(1)", &is_ok);
+    int result =
+        ask_number(db, "SELECT quick_check = 'ok' FROM pragma_quick_check LIMIT 1", &is_ok);
     return result < 0 || is_ok ? result : -EBADMSG;
 }
 

@@ -28,7 +28,7 @@ static const char *lines(ssize_t size, int *ret_rcode)
     ldns_pkt *packet = NULL;
     assert_true(size > 0);
     assert_int_equal(ldns_wire2pkt(&packet, reply, (size_t)size), LDNS_STATUS_OK);
-    *ret_rcode = ldns_pkt_get_rcode(packet);
+    *ret_rcode = (int)ldns_pkt_get_rcode(packet);
     char *all = ldns_rr_list2str(ldns_pkt_answer(packet));
     snprintf(text, sizeof(text), "%s", all ? all : "");
     free(all);

@@ -139,7 +139,7 @@ static void large_answers_are_fragmented(void **state)
         bool has_more = true;
         put(rig, pairs[family][0], pairs[family][1], "x", 1);
         assert_int_equal(dgram_send(rig->dgram, &rig->peer, payload, 10000), 0);
-        for (int i = 0; has_more; i++) {
+        while (has_more) {
             assert_true(rig_next(rig, &seen));
             assert_true(seen.total <= 1500);
             assert_true(seen.is_fragment);
