@@ -14,15 +14,20 @@ def files(root, suffixes):
     """Our files below `root` with these suffixes, relative: tracked ones in a checkout, all there
     are in an unpacked tarball."""
     root = pathlib.Path(root)
-    listed = subprocess.run(["git", "-C", root, "ls-files", "-z", "--cached", "--others",
-                             "--exclude-standard"], capture_output=True, text=True, check=False)
-    if listed.returncode == 0 and listed.stdout:
-        names = [pathlib.Path(name) for name in listed.stdout.split("\0") if name]
-    else:
-        names = [path.relative_to(root) for path in root.rglob("*")]
+    names = tracked(root) or [path.relative_to(root) for path in root.rglob("*")]
     return sorted(name for name in names
                   if name.suffix in suffixes and name.parts[0] not in NOT_OURS
                   and (root / name).is_file())
+
+
+def tracked(root):
+    """What git lists below `root`; nothing where there is no git or no checkout."""
+    try:
+        listed = subprocess.run(["git", "-C", root, "ls-files", "-z", "--cached", "--others",
+                                 "--exclude-standard"], capture_output=True, text=True, check=False)
+    except FileNotFoundError:
+        return []
+    return [pathlib.Path(name) for name in listed.stdout.split("\0") if name]
 
 
 def text(root, name):
