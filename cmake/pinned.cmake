@@ -58,6 +58,7 @@ else()
   set(DISABLE_PACKAGE_CONFIG_AND_INSTALL ON CACHE BOOL "" FORCE)
   set(MBEDTLS_FATAL_WARNINGS OFF CACHE BOOL "" FORCE)
   set(MBEDTLS_AS_SUBPROJECT ON)
+  set(CMAKE_POLICY_DEFAULT_CMP0069 NEW) # link-time optimisation for it too
   add_subdirectory(${mbedtls_root} ${PROJECT_BINARY_DIR}/_deps/mbedtls-build EXCLUDE_FROM_ALL SYSTEM)
   add_library(atlantic_mbedtls INTERFACE)
   target_link_libraries(atlantic_mbedtls INTERFACE mbedtls mbedx509 mbedcrypto)
