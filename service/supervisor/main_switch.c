@@ -34,11 +34,12 @@ static int take_down(struct protection *protection, struct protection_error *err
 static void finish_off(struct main_switch *main_switch)
 {
     struct protection_error error;
+    bool was_on = protection_is_armed(main_switch->protection);
     timer_stop(&main_switch->release);
     int err = take_down(main_switch->protection, &error);
     if (err < 0)
         log_error("%s", error.text);
-    else
+    else if (was_on)
         log_notice("protection is off: this host is as it was");
     main_switch->on_off(main_switch->owner, err < 0 ? error.text : NULL);
 }

@@ -71,7 +71,7 @@ static void on_changed(void *owner)
     snprintf(status, sizeof(status), "STATUS=%s%s%s", standing.state, *standing.reason ? ": " : "",
              standing.reason);
     notify_send(status);
-    if (supervisor->state && strcmp(supervisor->state, standing.state) == 0)
+    if (strcmp(supervisor->state, standing.state) == 0)
         return;
     supervisor->state = standing.state;
     supervisor->since = time(NULL);
@@ -149,16 +149,17 @@ static void take_ready(struct supervisor *supervisor)
 
 /* Who starts the service by hand and never had it on wants to know at once, not to watch it try. A
  * host that was protected stays so, and the service stays to be asked and repaired. */
-static void give_up_if_new(struct supervisor *supervisor)
+static bool give_up_if_new(struct supervisor *supervisor)
 {
     struct protection_error error;
     if (supervisor->was_ready || supervisor->ground.was_wished || supervisor->is_ending)
-        return;
+        return false;
     log_error("%s", supervisor->report.trouble);
     supervisor->status = EXIT_WORKER;
     supervisor->is_ending = true;
     if (main_switch_off(&supervisor->main_switch, &error) < 0)
         on_off(supervisor, error.text);
+    return true;
 }
 
 static void answer_admission(struct supervisor *supervisor, const struct ipc_message *asked,
@@ -207,11 +208,10 @@ static void on_worker_gone(void *owner, int err, const char *why)
     struct supervisor *supervisor = owner;
     report_worker_is_gone(&supervisor->report, why);
     protection_cut(supervisor->ground.protection);
-    log_warning("%s; it is started again deaths=%u", why, worker_deaths(supervisor->worker));
     reload_worker_is_gone(&supervisor->reload);
     main_switch_was_released(&supervisor->main_switch);
-    if (err < 0)
-        give_up_if_new(supervisor);
+    if (err == 0 || !give_up_if_new(supervisor))
+        log_warning("%s; it is started again deaths=%u", why, worker_deaths(supervisor->worker));
     changed(supervisor);
 }
 
@@ -436,6 +436,8 @@ enum exit_status supervisor_open(struct loop *loop, const struct supervisor_opti
     supervisor->loop = loop;
     supervisor->options = *options;
     supervisor->started_at_ms = loop_now_ms(loop);
+    supervisor->state = "off"; /* needs no announcement: nothing has changed yet */
+    supervisor->since = time(NULL);
     timer_init(&supervisor->watchdog, loop, on_watchdog, supervisor);
     deferred_init(&supervisor->changed, loop, on_changed, supervisor);
 

@@ -134,9 +134,9 @@ static int read_config(const int *fds, size_t count, struct config **ret,
     return config_read(CONFIG_PATH, fds[0], ret, error);
 }
 
+/* The supervisor says it, once. */
 static void fail(struct worker *worker, int err, const char *text)
 {
-    log_error("cannot start: %s", text);
     send_text(worker, IPC_FAILED, err, text);
     stop(worker, 1);
 }
