@@ -27,11 +27,22 @@ static const char *host_of(const char *name, char to[NAME_MAX_BYTES + 1])
     return to;
 }
 
+/* All three came from outside: a client's words, and a list's. */
+static void log_refusal(const struct refusal *refusal)
+{
+    char name[2 * NAME_MAX_BYTES], list[2 * DECISION_LIST_MAX], rule[2 * DECISION_RULE_MAX];
+
+    log_line(LOG_INFO, LOG_MODULE, "blocked kind=%s name=%s list=%s rule=%s", refusal->kind,
+             log_quote(name, sizeof(name), refusal->name),
+             log_quote(list, sizeof(list), refusal->list),
+             log_quote(rule, sizeof(rule), refusal->rule));
+}
+
 void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
                     const struct address *client, const struct verdict *verdict)
 {
     struct refusal *refusal = &decisions->kept[decisions->kept_count++ % DECISIONS_KEPT];
-    char quoted[2 * DECISION_RULE_MAX], host[NAME_MAX_BYTES + 1];
+    char host[NAME_MAX_BYTES + 1];
 
     *refusal = (struct refusal){.at_unix_ms = unix_now_ms(), .kind = kind};
     if (client)
@@ -44,8 +55,7 @@ void decisions_note(struct decisions *decisions, const char *kind, const char *n
     decisions->blocked++;
     decisions->on_blocked(decisions->owner);
     if (log_has_names() || log_is_on(LOG_DEBUG))
-        log_line(LOG_INFO, LOG_MODULE, "blocked kind=%s name=%s list=%s rule=%s", kind,
-                 refusal->name, refusal->list, log_quote(quoted, sizeof(quoted), refusal->rule));
+        log_refusal(refusal);
 }
 
 void decisions_ask_name(struct decisions *decisions, const struct filter_name *name,
