@@ -73,8 +73,7 @@ static bool give(struct token_scan *scan, size_t end, struct token *ret)
 {
     size_t size = end - scan->start;
     scan->is_inside = false;
-    *ret = (struct token){token_hash(scan->text + scan->start, size), scan->start,
-                          (uint32_t)size};
+    *ret = (struct token){token_hash(scan->text + scan->start, size), scan->start, (uint32_t)size};
     return true;
 }
 

@@ -1,5 +1,5 @@
-/* Tokens: the longest runs of letters, digits and % in a URL. A rule whose pattern has a whole token
- * in it need not be looked at for URLs without that token. */
+/* Tokens: the longest runs of letters, digits and % in a URL. A rule whose pattern has a whole
+ * token in it need not be looked at for URLs without that token. */
 #ifndef ADBLOCK_TOKEN_H
 #define ADBLOCK_TOKEN_H
 
