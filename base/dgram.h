@@ -23,6 +23,9 @@ struct dgram_ops {
     /* Only inside on_datagram, about that very datagram: tell the sender that nobody takes it
      * (ICMP port unreachable). Where the other side has no such word it is a silent drop. */
     void (*refuse)(struct dgram *dgram);
+    /* The same later, about a datagram whose bytes were kept. NULL where there is no such word. */
+    void (*refuse_late)(struct dgram *dgram, const struct endpoint *peer, const void *data,
+                        size_t size);
     void (*close)(struct dgram *dgram);
 };
 
@@ -44,6 +47,13 @@ static inline int dgram_send(struct dgram *dgram, const struct endpoint *peer, c
 static inline void dgram_refuse(struct dgram *dgram)
 {
     dgram->ops->refuse(dgram);
+}
+
+static inline void dgram_refuse_late(struct dgram *dgram, const struct endpoint *peer,
+                                     const void *data, size_t size)
+{
+    if (dgram->ops->refuse_late)
+        dgram->ops->refuse_late(dgram, peer, data, size);
 }
 
 /* The owner lets go: no callback afterwards, the pointer is dead. NULL is accepted. */

@@ -166,15 +166,41 @@ static int udp_dgram_send(struct dgram *dgram, const struct endpoint *peer, cons
     return table->tun->dropped_out == dropped ? 0 : -EAGAIN;
 }
 
+static void send_error(struct udp_table *table, const struct packet *packet)
+{
+    uint8_t error[ICMP_ERROR_MAX_BYTES];
+    size_t size = icmp_write_error(error, packet, ICMP_REASON_PORT);
+    if (size > 0)
+        tun_write_packet(table->tun, error, size);
+}
+
 static void udp_dgram_refuse(struct dgram *dgram)
 {
-    struct udp_dgram *udp = (struct udp_dgram *)dgram;
-    uint8_t error[ICMP_ERROR_MAX_BYTES];
-    if (!udp->table || !udp->table->current)
+    const struct udp_dgram *udp = (struct udp_dgram *)dgram;
+    if (udp->table && udp->table->current)
+        send_error(udp->table, udp->table->current);
+}
+
+/* The packet is gone, but what an error has to quote can be written again: RFC 792 asks for the
+ * headers, and they are what the application's kernel finds its socket by. */
+static void udp_dgram_refuse_late(struct dgram *dgram, const struct endpoint *peer,
+                                  const void *data, size_t size)
+{
+    const struct udp_dgram *udp = (struct udp_dgram *)dgram;
+    struct address to = address_unmapped(&peer->address);
+    uint8_t headers[IPV6_HEADER_BYTES + UDP_HEADER_BYTES];
+    if (!udp->table || to.family != dgram->client.family)
         return;
-    size_t size = icmp_write_error(error, udp->table->current, ICMP_REASON_PORT);
-    if (size > 0)
-        tun_write_packet(udp->table->tun, error, size);
+    size_t ip_size =
+        ip_write_header(headers, &dgram->client, &to, IPPROTO_UDP, UDP_HEADER_BYTES + size);
+    udp_write_header(headers + ip_size, &dgram->client, &to, data, size, false);
+    send_error(udp->table, &(struct packet){.data = headers,
+                                            .size = ip_size + UDP_HEADER_BYTES,
+                                            .from = dgram->client,
+                                            .to = to,
+                                            .protocol = IPPROTO_UDP,
+                                            .payload = headers + ip_size,
+                                            .payload_size = UDP_HEADER_BYTES});
 }
 
 static void udp_dgram_close(struct dgram *dgram)
@@ -184,16 +210,15 @@ static void udp_dgram_close(struct dgram *dgram)
     free(udp);
 }
 
-static const struct dgram_ops udp_dgram_ops = {
-    .send = udp_dgram_send, .refuse = udp_dgram_refuse, .close = udp_dgram_close};
+static const struct dgram_ops udp_dgram_ops = {.send = udp_dgram_send,
+                                               .refuse = udp_dgram_refuse,
+                                               .refuse_late = udp_dgram_refuse_late,
+                                               .close = udp_dgram_close};
 
 static void refuse_at_limit(struct udp_table *table, const struct packet *packet)
 {
-    uint8_t error[ICMP_ERROR_MAX_BYTES];
-    size_t size = icmp_write_error(error, packet, ICMP_REASON_PORT);
     table->refused++;
-    if (size > 0)
-        tun_write_packet(table->tun, error, size);
+    send_error(table, packet);
 }
 
 static struct udp_dgram *add(struct udp_table *table, const struct packet *packet)

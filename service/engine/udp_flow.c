@@ -132,6 +132,16 @@ static void drop_queue(struct udp_flow *flow)
         queued_free(list_item(node, struct queued, node));
 }
 
+/* Nobody carries them: the application hears it now, not by waiting. */
+static void refuse_queue(struct udp_flow *flow)
+{
+    list_each(node, &flow->queue) {
+        struct queued *item = list_item(node, struct queued, node);
+        dgram_refuse_late(flow->client, &item->peer, item->bytes, item->size);
+        queued_free(item);
+    }
+}
+
 static void send_up(struct udp_flow *flow, const struct endpoint *peer, const void *data,
                     size_t size)
 {
@@ -239,7 +249,7 @@ static void on_associated(void *owner, struct dgram *upstream, int err)
         use_association(flow, upstream);
     } else {
         flow->traffic->flows.counters.failed++;
-        drop_queue(flow);
+        refuse_queue(flow);
     }
 }
 

@@ -1,11 +1,11 @@
 """UDP through Atlantic: echo, large datagrams, and refusals at once."""
 
+import socket
 import sys
 
-from configs import DIRECT, config, http, socks5
+from configs import DIRECT, config, http, https, socks5
 from lab import WEB4, WEB6, main
 from test_tcp import app
-import socket
 
 
 def servers(lab):
@@ -40,13 +40,39 @@ def through_socks5(lab):
     app(lab, "udp_refused", WEB4, 443, 500)
 
 
-def through_http(lab):
-    """Where the upstream cannot carry UDP, the application gets port unreachable at once"""
+def through_socks5_6(lab):
+    """The same for IPv6, with user name and password"""
     servers(lab)
-    lab.tinyproxy()
-    lab.atlantic(config(lab, [http()])).on()
+    lab.faithful_proxy(user="user", password="secret")
+    lab.atlantic(config(lab, [socks5(1082, user="user", password="secret")])).on()
+    echo(lab, (WEB4, WEB6))
+    app(lab, "udp_refused", WEB6, 443, 500)
+
+
+def is_refused(lab, upstream):
+    servers(lab)
+    lab.atlantic(config(lab, [upstream])).on()
     for address in (WEB4, WEB6):
         app(lab, "udp_refused", address, 7007, 500)
+
+
+def through_http(lab):
+    """Where the upstream cannot carry UDP (HTTP), the application gets port unreachable at once"""
+    lab.tinyproxy()
+    is_refused(lab, http())
+
+
+def through_https(lab):
+    """The same with an HTTPS upstream"""
+    lab.tinyproxy()
+    lab.stunnel()
+    is_refused(lab, https(lab))
+
+
+def through_socks5_without(lab):
+    """The same with a SOCKS5 server that knows no UDP ASSOCIATE, also for the very first datagram"""
+    lab.microsocks()
+    is_refused(lab, socks5())
 
 
 def quic_allowed(lab):
@@ -58,4 +84,5 @@ def quic_allowed(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("udp", [direct, through_socks5, through_http, quic_allowed]))
+    sys.exit(main("udp", [direct, through_socks5, through_socks5_6, through_http, through_https,
+                          through_socks5_without, quic_allowed]))

@@ -1,4 +1,5 @@
 #include "tests/fake/tun_rig.h"
+#include "tun2socks/packet.h"
 
 #include <errno.h>
 #include <linux/virtio_net.h>
@@ -128,6 +129,30 @@ static void refusing_is_port_unreachable(void **state)
     assert_memory_equal(seen.payload + 8, packet, 49);
     dgram_refuse(rig->dgram); /* outside of on_datagram: nothing to refuse */
     assert_false(rig_next(rig, &seen));
+}
+
+/* Whoever kept a datagram and finds that nobody takes it quotes headers that find the socket. */
+static void refusing_late_is_port_unreachable_too(void **state)
+{
+    struct tun_rig *rig = *state;
+    for (int family = 0; family < 2; family++) {
+        struct packet quote;
+        put(rig, pairs[family][0], pairs[family][1], "kept", 4);
+        dgram_refuse_late(rig->dgram, &rig->peer, "kept", 4);
+        assert_true(rig_next(rig, &seen));
+        assert_int_equal(seen.protocol, family == 0 ? IPPROTO_ICMP : IPPROTO_ICMPV6);
+        assert_int_equal(seen.payload[0] << 8 | seen.payload[1],
+                         family == 0 ? 3 << 8 | 3 : 1 << 8 | 4);
+        assert_int_equal(packet_parse_quote(seen.payload + 8, seen.payload_size - 8, &quote), 0);
+        assert_int_equal(quote.protocol, IPPROTO_UDP);
+        assert_true(address_is_equal(&quote.from, &rig->dgram->client));
+        assert_true(address_is_equal(&quote.to, &rig->peer.address));
+        struct endpoint other = {.address = rig_address(pairs[1 - family][1])};
+        dgram_refuse_late(rig->dgram, &other, "kept", 4);
+        assert_false(rig_next(rig, &seen));
+        dgram_close(rig->dgram);
+        rig->dgram = NULL;
+    }
 }
 
 static void large_answers_are_fragmented(void **state)
@@ -297,6 +322,7 @@ int main(void)
         CASE(one_socket_talks_to_many_and_anybody_answers),
         CASE(an_empty_datagram_is_one),
         CASE(refusing_is_port_unreachable),
+        CASE(refusing_late_is_port_unreachable_too),
         CASE(large_answers_are_fragmented),
         CASE(too_large_answers_are_an_error),
         CASE(fragments_arrive_as_one),
