@@ -212,7 +212,9 @@ def socks_udp(door, door_port, address, port):
         relay = (socket.inet_ntop(family, bound[:-2]), int.from_bytes(bound[-2:], "big"))
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.settimeout(5)
-            envelope = b"\0\0\0\x01" + socket.inet_aton(address) + struct.pack(">H", int(port))
+            envelope = b"\0\0\0" + (b"\x04" + socket.inet_pton(socket.AF_INET6, address)
+                                    if ":" in address else b"\x01" + socket.inet_aton(address))
+            envelope += struct.pack(">H", int(port))
             for size in (10, 1400, 9000):
                 data = random.randbytes(size)
                 sock.sendto(envelope + data, relay)

@@ -33,4 +33,10 @@ def http(port=3128, user=None, password=None, name="http"):
     return f"{{name: {name}, kind: http, server: '{PROXY4}:{port}'{login}}}"
 
 
+def https(lab, port=8443, user=None, password=None, name="https", tls_name="proxy.example"):
+    login = f", user: {user}, password: {password}" if user else ""
+    return (f"{{name: {name}, kind: https, server: '{PROXY4}:{port}'{login}, "
+            f"tls: {{name: {tls_name}, ca_file: {lab.dir}/ca.pem}}}}")
+
+
 DIRECT = "{name: direct, kind: direct}"

@@ -14,8 +14,10 @@ import sys
 import tempfile
 import time
 
+from sanitizers import SANITIZER, findings
+
 HERE = os.path.dirname(os.path.abspath(__file__))
-PREFIX = 'fen'
+PREFIX = f'fen{os.getpid() % 100000}' # several runs on one machine do not meet
 HOST, ROUTER, NET, BOX = (f'{PREFIX}-{name}' for name in ('host', 'router', 'net', 'box'))
 HOST4, ROUTER4, SERVER4 = '192.0.2.2', '192.0.2.1', '203.0.113.10'
 HOST6, ROUTER6, SERVER6 = '2001:db8:1::2', '2001:db8:1::1', '2001:db8:2::10'
@@ -300,8 +302,11 @@ class Service:
             return ''
 
     def stderr(self):
-        with open(f'{self.lab.folder}/stderr', encoding='utf-8') as file:
-            return file.read()
+        try:
+            with open(f'{self.lab.folder}/stderr', encoding='utf-8') as file:
+                return file.read()
+        except FileNotFoundError: # never started
+            return ''
 
 
 # What the cases share.
@@ -369,7 +374,9 @@ def run_case(case, atlanticd, worker):
         lab.build()
         service = Service(lab, atlanticd, worker, UPSTREAMS)
         case(lab, service)
-        return None
+        if service.process and service.process.poll() is None:
+            service.stop()
+        return findings(service.stderr(), SANITIZER)
     except Exception as error: # pylint: disable=broad-except
         text = service.stderr() if service and service.process else ''
         return f'{type(error).__name__} at line {error.__traceback__.tb_next.tb_lineno}: {error}\n{text}'

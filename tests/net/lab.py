@@ -21,6 +21,8 @@ import sys
 import tempfile
 import time
 
+from sanitizers import findings
+
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 BUILD = os.environ.get("ATLANTIC_BUILD", os.path.join(ROOT, "build", "release"))
 
@@ -36,6 +38,10 @@ READY_SECONDS = 15
 
 class Failed(Exception):
     """A promise that was not kept."""
+
+
+class Skipped(Exception):
+    """What a case needs is not to be had here."""
 
 
 def check(condition, message):
@@ -61,6 +67,7 @@ class Lab:
         self.dir = tempfile.mkdtemp(prefix=f"atlantic-{name}-")
         os.chmod(self.dir, 0o755)
         self.processes = []
+        self.said = []  # what the command line wrote to standard error
         self.cleanup = contextlib.ExitStack()
 
     # --- namespaces ---
@@ -69,7 +76,7 @@ class Lab:
         try:
             self._make()
         except BaseException:
-            self.__exit__(None, None, None)
+            self._unmake()
             raise
         return self
 
@@ -77,6 +84,9 @@ class Lab:
         for ns in (self.host, self.net):
             run(["ip", "netns", "add", ns])
             self.ip(ns, "link set lo up")
+            # Link-local addresses are there at once, and not some time during a case.
+            self.run(ns, ["sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0",
+                          "net.ipv6.conf.all.accept_dad=0"])
         run(["ip", "link", "add", "eth0", "netns", self.host, "type", "veth",
              "peer", "name", "eth0", "netns", self.net])
         for ns, v4, v6 in ((self.host, HOST4, HOST6), (self.net, NET4, NET6)):
@@ -99,7 +109,21 @@ class Lab:
         self.write(f"{etc}/resolv.conf", f"nameserver {address}\noptions timeout:2 attempts:2\n")
         self.cleanup.callback(shutil.rmtree, etc, ignore_errors=True)
 
-    def __exit__(self, *_):
+    def __exit__(self, _, error, __):
+        for process in reversed(self.processes):
+            stop(process)
+        found = self.findings()
+        self._unmake()
+        if found:
+            raise Failed(f"{found}\n{error or ''}") from error
+
+    def findings(self):
+        """What sanitizers found in any program of the case that has ended."""
+        texts = [tail(process.log_path, 1 << 20) for process in self.processes]
+        found = [finding for text in texts + self.said if (finding := findings(text))]
+        return "\n".join(found)
+
+    def _unmake(self):
         for process in reversed(self.processes):
             stop(process)
         self.cleanup.close()
@@ -260,6 +284,8 @@ remote-control:
 
     def dante(self, port=1081, address=PROXY4, method="none"):
         """danted: SOCKS5 with CONNECT and UDP ASSOCIATE."""
+        if not shutil.which("danted"):
+            raise Skipped("danted is not installed")
         conf = self.write(f"danted-{port}.conf", f"""
 logoutput: stderr
 internal: {address} port = {port}
@@ -286,6 +312,26 @@ MaxClients 2000
 LogLevel Warning
 {login}""")
         return self.serve(["tinyproxy", "-d", "-c", conf], address, port)
+
+    def stunnel(self, port=8443, target=3128, address=PROXY4):
+        """TLS in front of another proxy, with the lab's certificate."""
+        self.make_ca()
+        conf = self.write("stunnel.conf", f"""
+foreground = yes
+pid =
+debug = warning
+[proxy]
+accept = {address}:{port}
+connect = {address}:{target}
+cert = {self.dir}/leaf.pem
+key = {self.dir}/leaf.key
+""")
+        return self.serve(["stunnel4", conf], address, port)
+
+    def faithful_proxy(self, port=1082, user=None, password=None, address=PROXY4):
+        """SOCKS5 and CONNECT that pass half-closed streams and resets on; see there."""
+        login = (user, password) if user else ()
+        return self.script("faithful_proxy.py", address, port, *login, port=port)
 
     def script(self, source, *words, ns=None, port=None, kind=socket.SOCK_STREAM):
         """Run a Python program of the lab's (servers.py) in a namespace."""
@@ -335,8 +381,10 @@ class Atlantic:
             return file.read()
 
     def cli(self, *words, **options):
-        return self.lab.run(self.lab.host,
+        done = self.lab.run(self.lab.host,
                             [f"{BUILD}/bin/atlantic", "--run-dir", self.run_dir, *words], **options)
+        self.lab.said.append(done.stderr)
+        return done
 
     def status(self):
         done = self.cli("status", "--json")
@@ -486,6 +534,8 @@ def main(name, cases, argv=None):
             with Lab(name) as lab:
                 case(lab)
             print(f"ok      {sentence} ({time.monotonic() - began:.1f} s)", flush=True)
+        except Skipped as why:
+            print(f"skipped {sentence}: {why}", flush=True)
         except Exception as error:  # pylint: disable=broad-except
             failed += 1
             print(f"FAILED  {sentence}\n        {type(error).__name__}: {error}", flush=True)

@@ -3,8 +3,8 @@
 import sys
 import time
 
-from configs import DIRECT, config, socks5
-from lab import DNS4, NET4, NET6, WEB4, WEB6, check, main, stop
+from configs import DIRECT, config, http, socks5
+from lab import DNS4, NET4, NET6, WEB4, WEB6, check, main, stop, to_upstream
 
 
 def dig(lab, *words):
@@ -74,6 +74,39 @@ def over_tcp_socks(lab):
     no_clear_dns(lab, captured)
 
 
+def over_tls_http(lab):
+    """DNS over TLS inside the upstream (HTTP CONNECT)"""
+    unbound = lab.dns()
+    lab.tinyproxy()
+    lab.atlantic(config(lab, [http()])).on()
+    with lab.capture() as captured:
+        answers(lab)
+        cached(lab, unbound.log_path)
+    no_clear_dns(lab, captured)
+    leaks = captured.leaks(to_upstream(ports=(3128,)))
+    check(not leaks, f"beside the upstream: {leaks}")
+
+
+def time_to_live(lab):
+    """An answer is kept for as long as it says, and its time runs down"""
+    unbound = lab.dns(["brief.example. 3 IN A 203.0.113.10"])
+    lab.atlantic(config(lab, [DIRECT])).on()
+
+    def asked():
+        with open(unbound.log_path, encoding="utf-8") as log:
+            return log.read().count("brief.example. A IN")
+
+    def ttl():
+        out = dig(lab, "+noall", "+answer", "@192.0.2.1", "brief.example")
+        check(WEB4 in out, f"brief.example: {out!r}")
+        return int(out.split()[1])
+    check(ttl() == 3 and asked() == 1, f"the first answer; asked {asked()} times")
+    time.sleep(1.2)
+    check(ttl() < 3 and asked() == 1, f"its time does not run; asked {asked()} times")
+    time.sleep(2.5)
+    check(ttl() == 3 and asked() == 2, f"kept too long; asked {asked()} times")
+
+
 def blocking_modes(lab):
     """Blocked names are answered by the configured mode, with its TTL"""
     lab.dns()
@@ -95,12 +128,15 @@ def blocking_modes(lab):
 
 def failing_resolver(lab):
     """A resolver that is away is passed over; without any the answer is SERVFAIL, not silence"""
-    lab.dns()
+    unbound = lab.dns()
     dns = (f"  servers: ['tls://203.0.113.99#dns.example', 'tls://{DNS4}#dns.example']\n"
            f"  ca_file: {lab.dir}/ca.pem\n")
     lab.atlantic(config(lab, [DIRECT], dns=dns)).on()
     got = short(lab, "@192.0.2.1", "+time=8", "web.example")
     check(got == [WEB4], f"second resolver: {got}")
+    stop(unbound)
+    out = dig(lab, "@192.0.2.1", "+time=15", "alias.example")
+    check("status: SERVFAIL" in out, f"without a resolver: {out}")
 
 
 def racing(lab):
@@ -222,5 +258,6 @@ def private_networks(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, blocking_modes, failing_resolver, racing,
-                          answered_otherwise, private_networks, stale, messages]))
+    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, over_tls_http, time_to_live, blocking_modes,
+                          failing_resolver, racing, answered_otherwise, private_networks, stale,
+                          messages]))

@@ -4,7 +4,7 @@ import socket
 import sys
 
 from configs import DIRECT, config, socks5
-from lab import WEB4, WEB6, check, main
+from lab import WEB4, WEB6, check, main, stop
 from test_tcp import app
 
 V4, V6 = "127.0.0.1:1080", "[::1]:1080"
@@ -69,10 +69,17 @@ def with_login(lab):
 def udp_associate(lab):
     """UDP ASSOCIATE at the local endpoint carries datagrams"""
     lab.dns()
-    lab.script("servers.py", "udp_echo", WEB4, 7007, port=7007, kind=socket.SOCK_DGRAM)
-    lab.atlantic(config(lab, [DIRECT])).on()
-    for door in ("127.0.0.1", "::1"):
-        app(lab, "socks_udp", door, 1080, WEB4, 7007)
+    for web in (WEB4, WEB6):
+        lab.script("servers.py", "udp_echo", web, 7007, port=7007, kind=socket.SOCK_DGRAM)
+    lab.faithful_proxy()
+    for upstream in (DIRECT, socks5(1082)):
+        atlantic = lab.atlantic(config(lab, [upstream]))
+        atlantic.on()
+        for door in ("127.0.0.1", "::1"):
+            for web in (WEB4, WEB6):
+                app(lab, "socks_udp", door, 1080, web, 7007)
+        atlantic.off()
+        stop(atlantic.process)
 
 
 def while_off(lab):

@@ -1,6 +1,8 @@
 """On and off: what the host looks like, what the words mean, what errors say."""
 
 import os
+import shutil
+import signal
 import sys
 
 from configs import DIRECT, config, socks5
@@ -67,11 +69,19 @@ def words(lab):
     check("refused" in status["reason"] and "socks" in status["reason"], f"reason: {status}")
     human = atlantic.cli("status").stdout
     check("failing" in human.lower() and "socks" in human, f"for people: {human}")
-    lab.microsocks()
+    check(atlantic.cli("on", "--wait=1").returncode == 5, "--wait without an upstream")
+    microsocks = lab.microsocks()
     status = atlantic.wait_state("on")
+    check(atlantic.cli("on", "--wait").returncode == 0, "--wait with an upstream")
     check(status["upstream"] == "socks", f"{status}")
     for key in ("reason", "worker_pid", "uptime_s", "counters", "upstreams"):
         check(key in status, f"no {key} in {sorted(status)}")
+    atlantic.off()
+    microsocks.send_signal(signal.SIGSTOP)  # takes connections, never answers
+    status = atlantic.on(state="connecting")
+    check(status["fence"] == "armed", f"{status}")
+    microsocks.send_signal(signal.SIGCONT)
+    atlantic.wait_state("on")
 
 
 def wrong_password(lab):
@@ -83,31 +93,59 @@ def wrong_password(lab):
     check("password" in status["reason"], f"reason: {status}")
 
 
-def daemon(lab, *words, ns_command=()):
-    return lab.run(lab.host, [*ns_command, f"{BUILD}/bin/atlanticd", "--run-dir", f"{lab.dir}/r2",
-                              "--state-dir", f"{lab.dir}/s2", "--worker", f"{BUILD}/bin/atlantic-worker", *words], seconds=20)
+WITHOUT_TUN = ("unshare", "-m", "sh", "-c", 'mount -t tmpfs none /dev/net && exec "$@"', "sh")
+NOBODY = ("setpriv", "--reuid", "nobody", "--clear-groups")
+
+
+def public(lab, program):
+    """A copy that everybody may walk to; a build folder may lie below /root."""
+    return shutil.copy(f"{BUILD}/bin/{program}", lab.dir)
+
+
+def daemon(lab, config_path, *command):
+    for path in ("r2", "s2"):
+        os.makedirs(f"{lab.dir}/{path}", exist_ok=True)
+    return lab.app([*command, public(lab, "atlanticd"), "--config", config_path, "--run-dir",
+                    f"{lab.dir}/r2", "--state-dir", f"{lab.dir}/s2", "--worker",
+                    f"{BUILD}/bin/atlantic-worker"], seconds=20)
 
 
 def one_clear_line(lab):
-    """What is missing at the start is said in one clear line, with an exit status of its own"""
-    for path in ("r2", "s2"):
-        os.makedirs(f"{lab.dir}/{path}")
+    """What is missing at the start is said in one clear line, with its own documented exit status"""
     good = config(lab, [DIRECT])
-    cases = {
-        "unknown user": (good + "worker: {user: nobody-here}\n", "nobody-here", ()),
-        "unreadable list": (good.replace("blocked.txt", "no-such-list.txt"), "no-such-list.txt", ()),
-        "port in use": (good + "local: {listen: ['127.0.0.1:7999']}\n", "127.0.0.1:7999", ()),
-        "no privileges": (good, "root", ("setpriv", "--reuid", "nobody", "--clear-groups")),
-    }
-    lab.script("servers.py", "udp_echo", "127.0.0.1", 7998, ns=lab.host)
     lab.script("servers.py", "banner", "127.0.0.1", 7999, ns=lab.host, port=7999)
-    for name, (text, word, command) in cases.items():
+    lab.write("secret.txt", "ads.example\n")
+    os.chmod(f"{lab.dir}/secret.txt", 0)
+    for name, status, word, text, command in (
+            ("no privileges", 3, "root", good, NOBODY),
+            ("no /dev/net/tun", 4, "/dev/net/tun", good, WITHOUT_TUN),
+            ("a wrong configuration", 5, "case.yaml:", good + "nonsense: 1\n", ()),
+            ("unknown user", 6, "nobody-here", good + "worker: {user: nobody-here}\n", ()),
+            ("port in use", 7, "127.0.0.1:7999", good + "local: {listen: ['127.0.0.1:7999']}\n", ()),
+            ("no such list", 8, "no-such-list.txt",
+             good.replace("blocked.txt", "no-such-list.txt"), ()),
+            ("unreadable list", 8, "secret.txt", good.replace("blocked.txt", "secret.txt"), ())):
         path = lab.write("case.yaml", text)
         os.chmod(path, 0o644)
-        done = daemon(lab, "--config", path, ns_command=command)
-        check(done.returncode not in (0, -6, -11), f"{name}: status {done.returncode}")
-        check(word in done.stderr, f"{name}: {done.stderr!r}")
+        before = host_state(lab)
+        done = daemon(lab, path, *command)
+        check(done.returncode == status, f"{name}: status {done.returncode}: {done.stderr!r}")
+        check(word in done.stderr and len(done.stderr.splitlines()) == 1,
+              f"{name}: {done.stderr!r}")
+        left = differences(before, host_state(lab))
+        check(not left, f"{name}: left behind: {left}")
+
+
+def strangers(lab):
+    """Who is neither root nor of the group is told so, with status 4"""
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [DIRECT]))
+    for words in (("status",), ("on",), ("usage",)):
+        done = lab.app([*NOBODY, "--regid", "nogroup", public(lab, "atlantic"), "--run-dir",
+                        atlantic.run_dir, *words])
+        check(done.returncode == 4 and done.stderr, f"{words}: {done.returncode} {done.stderr}")
+    check(atlantic.status()["state"] == "off", "a stranger switched it on")
 
 
 if __name__ == "__main__":
-    sys.exit(main("state", [on_and_off, words, wrong_password, one_clear_line]))
+    sys.exit(main("state", [on_and_off, words, wrong_password, one_clear_line, strangers]))

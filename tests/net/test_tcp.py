@@ -3,7 +3,7 @@
 import os
 import sys
 
-from configs import DIRECT, config, http, socks5
+from configs import DIRECT, config, http, https, socks5
 from lab import WEB4, WEB6, check, main, wait_for
 
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.py")
@@ -26,7 +26,6 @@ def servers(lab):
 
 def everything(lab, upstream, families=(WEB4, WEB6)):
     servers(lab)
-    silent = lab.script("servers.py", "silent", WEB4, 7005, port=7005)
     lab.atlantic(config(lab, [upstream])).on()
     for address in families:
         app(lab, "upload", address, 7001, 100 * MB)
@@ -34,9 +33,18 @@ def everything(lab, upstream, families=(WEB4, WEB6)):
         app(lab, "speaks_first", address, 25, 250)
         app(lab, "slow_reader", address, 7002, 4 * MB)
         app(lab, "refused_fast", address, 9, 2000)
-    app(lab, "transfers", WEB4, 7001, 7002, MB // 2, 200, 200)
-    app(lab, "send_reset", WEB4, 7005)
-    return silent
+        app(lab, "transfers", address, 7001, 7002, MB // 2, 200, 200)
+
+
+def ends(lab, families=(WEB4, WEB6)):
+    """Half-closed streams and resets, both ways."""
+    for address in families:
+        silent = lab.script("servers.py", "silent", address, 7005, port=7005)
+        app(lab, "half_close_up", address, 7001, 100000)
+        app(lab, "half_close_down", address, 7002, 100000)
+        app(lab, "expect_reset", address, 7004)
+        app(lab, "send_reset", address, 7005)
+        check(ended(silent) == "reset", f"an application's reset does not reach {address}")
 
 
 def ended(silent):
@@ -48,14 +56,9 @@ def ended(silent):
 
 
 def direct(lab):
-    """TCP goes straight to the target where the upstream is direct"""
-    silent = everything(lab, DIRECT)
-    # Only here half-closed streams and resets are ours alone; many proxies make plain ends of both.
-    for address in (WEB4, WEB6):
-        app(lab, "half_close_up", address, 7001, 100000)
-        app(lab, "half_close_down", address, 7002, 100000)
-        app(lab, "expect_reset", address, 7004)
-    check(ended(silent) == "reset", "an application's reset does not reach the server")
+    """TCP goes straight to the target where the upstream is direct; resets and half-closes too"""
+    everything(lab, DIRECT)
+    ends(lab)
 
 
 def through_socks5(lab):
@@ -78,5 +81,31 @@ def through_http(lab):
     everything(lab, http(user="user", password="secret"))
 
 
+def through_https(lab):
+    """TCP goes through HTTP CONNECT inside TLS (tinyproxy behind stunnel)"""
+    lab.tinyproxy(user="user", password="secret")
+    lab.stunnel()
+    everything(lab, https(lab, user="user", password="secret"))
+
+
+# Most proxies turn a half-closed stream into a closed one and a reset into a plain end. Ours does not.
+
+def ends_through_socks5(lab):
+    """Half-closed streams and resets pass through SOCKS5, both ways"""
+    servers(lab)
+    lab.faithful_proxy(user="user", password="secret")
+    lab.atlantic(config(lab, [socks5(1082, user="user", password="secret")])).on()
+    ends(lab)
+
+
+def ends_through_http(lab):
+    """Half-closed streams and resets pass through HTTP CONNECT, both ways"""
+    servers(lab)
+    lab.faithful_proxy(user="user", password="secret")
+    lab.atlantic(config(lab, [http(1082, user="user", password="secret")])).on()
+    ends(lab)
+
+
 if __name__ == "__main__":
-    sys.exit(main("tcp", [direct, through_socks5, through_dante, through_http]))
+    sys.exit(main("tcp", [direct, through_socks5, through_dante, through_http, through_https,
+                          ends_through_socks5, ends_through_http]))
