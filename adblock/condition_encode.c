@@ -75,6 +75,16 @@ static int hash_order(const void *a, const void *b)
     return x < y ? -1 : x > y;
 }
 
+static bool is_host(struct slice name)
+{
+    for (size_t i = 0; i < name.size; i++) {
+        char c = name.data[i];
+        if (!char_is_alnum(c) && !strchr("-_.[]:", c) && !(c & 0x80))
+            return false;
+    }
+    return name.size > 0;
+}
+
 static int encode_host(struct encoding *encoding, struct slice name, bool is_not)
 {
     char spelled[WORD_MAX];
@@ -85,7 +95,7 @@ static int encode_host(struct encoding *encoding, struct slice name, bool is_not
     } else if (slice_ends(name, SLICE("."))) {
         name.size--;
     }
-    if (name.size == 0 || slice_has(name, '*') || slice_has(name, '/'))
+    if (!is_host(name))
         return refuse(encoding, "a domain that cannot be read");
     ssize_t size = punycode_name(name.data, name.size, spelled, sizeof(spelled));
     if (size < 0)

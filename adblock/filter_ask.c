@@ -142,9 +142,24 @@ static void ask_names(struct asking *asking)
 static bool wants_scheme(const struct image_rule *rule, const char *text)
 {
     struct slice pattern = {text, rule->pattern_size};
-    return rule->kind == RULE_MASK &&
+    return rule->kind == RULE_MASK && !(rule->anchors & PATTERN_START) &&
            (slice_starts(pattern, SLICE("http://")) || slice_starts(pattern, SLICE("https:/")) ||
             slice_starts(pattern, SLICE("://")));
+}
+
+/* "||example.com/": every URL of the name has that slash. */
+static bool matches_root(struct asking *asking, const struct image_rule *rule,
+                         struct pattern_subject subject, long at)
+{
+    struct slice pattern = {image_string(&asking->filter->image, rule->pattern),
+                            rule->pattern_size};
+    if (rule->kind != RULE_MASK || !(rule->anchors & PATTERN_HOST) ||
+        !slice_ends(pattern, SLICE("/")))
+        return false;
+    asking->url[subject.size++] = '/';
+    bool found = filter_matches(asking->filter, rule, &subject, asking->url, at);
+    asking->url[subject.size - 1] = '\0';
+    return found;
 }
 
 static bool visit_rule(void *owner, uint32_t number, long at)
@@ -157,7 +172,8 @@ static bool visit_rule(void *owner, uint32_t number, long at)
                                       asking->url_size};
     if (wants_scheme(rule, image_string(&filter->image, rule->pattern)))
         subject.start = 0;
-    if (is_met(asking, traits) && filter_matches(filter, rule, &subject, asking->url, at))
+    if (is_met(asking, traits) && (filter_matches(filter, rule, &subject, asking->url, at) ||
+                                   matches_root(asking, rule, subject, at)))
         weigh(asking, traits,
               (struct verdict){.list = rule->list, .rule = number | FILTER_RULE_BIT});
     return false;

@@ -126,7 +126,7 @@ enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 struct reading {
     struct rule *rule;
     uint32_t types, types_not;
-    bool is_about_names, is_ignored, is_looks, has_scope, is_all;
+    bool is_about_names, is_ignored, is_looks, has_scope, is_all, is_document;
 };
 
 uint16_t rule_method_bit(struct slice method)
@@ -164,6 +164,7 @@ static const char *read_methods(struct slice value, struct rule *rule)
 static void take_document(struct reading *reading, bool is_not)
 {
     *(is_not ? &reading->types_not : &reading->types) |= BIT(DOCUMENT);
+    reading->is_document = !is_not;
     if ((reading->rule->flags & RULE_EXCEPTION) && !is_not)
         reading->rule->flags |= RULE_PAGE;
 }
@@ -274,7 +275,11 @@ static const char *settle(struct reading *reading)
     rule->types = (uint16_t)types;
     bool has_types = (reading->types || reading->types_not) && !reading->is_all;
     bool is_for_requests = !reading->is_about_names;
-    bool is_for_names = !has_types && !reading->has_scope;
+    /* Who is not to see a site's pages has no use for its name; of most conversations a proxy sees
+     * no more than that. */
+    bool is_site =
+        reading->is_document && types == BIT(DOCUMENT) && !(rule->flags & RULE_EXCEPTION);
+    bool is_for_names = (!has_types || is_site) && !reading->has_scope;
     if (!is_for_requests && !is_for_names)
         return "modifiers of requests and of names together";
     rule->flags |= (is_for_requests ? RULE_FOR_REQUESTS : 0) | (is_for_names ? RULE_FOR_NAMES : 0);
