@@ -58,12 +58,12 @@ static struct slice relative(const struct list_rpz *rpz, struct slice owner)
 /* Cut a record; false for directives, the zone's own records and what is no record. */
 static bool read_record(struct list_rpz *rpz, struct slice line, struct record *ret)
 {
-    struct slice rest = line, word;
+    struct slice rest = line, word, origin;
     if (!slice_word(&rest, &word))
         return false;
-    if (slice_equals_fold(word, SLICE("$ORIGIN")) && slice_word(&rest, &word))
-        keep(word, rpz->origin);
-    if (line.data[0] == '$' || word.data[0] == '$')
+    if (slice_equals_fold(word, SLICE("$ORIGIN")) && slice_word(&rest, &origin))
+        keep(origin, rpz->origin);
+    if (slice_starts(word, SLICE("$")))
         return false;
     if (char_is_space(line.data[0]))
         rest = line;
