@@ -334,6 +334,7 @@ int builder_make(struct builder *builder, uint8_t **ret, size_t *ret_size)
     remove_twins(builder);
     int err = hostset_arrange(&builder->names, &builder->sections[IMAGE_NAME_BUCKETS],
                               &builder->sections[IMAGE_NAME_ENTRIES]);
+    hostset_builder_done(&builder->names);
     if (err == 0)
         err = hostset_arrange(&builder->suffixes, &builder->sections[IMAGE_SUFFIX_BUCKETS],
                               &builder->sections[IMAGE_SUFFIX_ENTRIES]);

@@ -58,7 +58,7 @@ void image_seal(uint8_t *data, size_t size)
     header->checksum = checksum(data, size);
 }
 
-int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
+int image_make(struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
                size_t *ret_size)
 {
     size_t size = aligned(sizeof(struct header));
@@ -84,6 +84,7 @@ int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uin
         if (bytes > 0)
             memcpy(data + at, sections[i].data, bytes);
         memset(data + at + bytes, 0, aligned(bytes) - bytes);
+        growing_done(&sections[i]);
         at += aligned(bytes);
     }
     image_seal(data, size);

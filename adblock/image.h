@@ -65,8 +65,9 @@ struct image {
     } sections[IMAGE_SECTIONS];
 };
 
-/* Put the sections together. The block is malloc'ed and the caller's; -ENOMEM. */
-int image_make(const struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
+/* Put the sections together, freeing each on the way: a list may be large. The block is malloc'ed
+ * and the caller's; -ENOMEM. */
+int image_make(struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
                size_t *ret_size);
 /* Write size and checksum into a block's header. For image_make, and for tests that alter blocks.
  */

@@ -58,16 +58,14 @@ static long match_piece(struct slice piece, const struct pattern_subject *subjec
 /* The leftmost place from `at` on: where the piece ends there, or -1. */
 static long find_piece(struct slice piece, const struct pattern_subject *subject, size_t at)
 {
-    bool has_letter = piece.size > 0 && piece.data[0] != '^';
+    size_t literal = slice_find(piece, '^'); /* what memmem can look for */
     for (; at <= subject->size; at++) {
-        if (has_letter) {
-            const char *next = at < subject->size
-                                   ? memchr(subject->text + at, piece.data[0], subject->size - at)
-                                   : NULL;
-            if (!next)
-                return -1;
-            at = (size_t)(next - subject->text);
-        }
+        const char *next =
+            literal == 0 ? subject->text + at
+                         : memmem(subject->text + at, subject->size - at, piece.data, literal);
+        if (!next)
+            return -1;
+        at = (size_t)(next - subject->text);
         long end = match_piece(piece, subject, at);
         if (end >= 0)
             return end;
