@@ -77,15 +77,20 @@ static void on_failed(struct connect *connect, int err)
         end(connect, NULL, err);
 }
 
+void connector_report(struct connector *connector, const struct upstream *upstream, int err)
+{
+    int charged = err_is_target(err) ? 0 : err;
+
+    pool_report(connector->pool, upstream, charged, loop_now_ms(connector->loop));
+    connector->on_outcome(connector->owner, charged);
+}
+
 static void on_dialed(void *owner, struct stream *stream, int err)
 {
     struct connect *connect = owner;
-    struct connector *connector = connect->connector;
-    int charged = err_is_target(err) ? 0 : err;
 
     connect->dial = NULL;
-    pool_report(connector->pool, current(connect), charged, loop_now_ms(connector->loop));
-    connector->on_outcome(connector->owner, charged);
+    connector_report(connect->connector, current(connect), err);
     if (err < 0)
         on_failed(connect, err);
     else

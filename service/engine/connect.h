@@ -25,6 +25,10 @@ struct connector {
     void *owner;
 };
 
+/* Tell pool and health how an attempt ended: what is the target's own trouble, or a verdict's,
+ * shows that the upstream works. */
+void connector_report(struct connector *connector, const struct upstream *upstream, int err);
+
 struct connect;
 
 /* err 0: `stream` is the receiver's, `upstream` is borrowed. Otherwise both are NULL, except that

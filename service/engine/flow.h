@@ -50,6 +50,7 @@ struct flow_counters {
     uint64_t opened[FLOW_KINDS], refused_at_limit[FLOW_KINDS];
     uint64_t failed;  /* no upstream could carry it */
     uint64_t blocked; /* by a verdict */
+    uint64_t dropped; /* datagrams that found a queue full */
 };
 
 struct flows {

@@ -10,7 +10,13 @@
 #define LOG_MODULE "flow"
 #include "base/log.h"
 
-enum { QUEUE_MAX = 32, QUESTIONS_MAX = 256, QUIC_PORT = 443, DNS_PORT = 53 };
+enum {
+    QUEUE_MAX = 32,
+    QUEUE_MAX_BYTES = 128 * 1024, /* two of the largest datagrams, or many of the usual */
+    QUESTIONS_MAX = 256,
+    QUIC_PORT = 443,
+    DNS_PORT = 53,
+};
 
 struct udp_flow {
     struct flow flow; /* entered in the registry with the first datagram that is not DNS */
@@ -25,7 +31,7 @@ struct udp_flow {
     struct upstream *tried[CONNECT_ATTEMPTS]; /* counted; the last one is the current one */
     size_t tried_count;
     struct list queue; /* datagrams that wait for the association or for a name's address */
-    size_t queue_count;
+    size_t queue_count, queue_bytes;
 
     /* The last peer that was judged, and by which filter: the next datagram is mostly alike. */
     struct endpoint judged;
@@ -79,6 +85,7 @@ static void ask(struct udp_flow *flow, const struct endpoint *server, const void
     ssize_t got;
 
     if (!question || flow->question_count >= QUESTIONS_MAX) {
+        flow->traffic->flows.counters.dropped++;
         free(question);
         return;
     }
@@ -123,6 +130,7 @@ static void queued_free(struct queued *item)
     dns_lookup_cancel(item->lookup);
     list_remove(&item->node);
     item->flow->queue_count--;
+    item->flow->queue_bytes -= item->size;
     free(item);
 }
 
@@ -175,6 +183,8 @@ static void send_queued(struct queued *item)
 {
     struct udp_flow *flow = item->flow;
 
+    if (item->lookup)
+        return; /* it goes when its address is known */
     if (!needs_lookup(flow, &item->peer)) {
         send_up(flow, &item->peer, item->bytes, item->size);
         queued_free(item);
@@ -187,14 +197,18 @@ static void send_queued(struct queued *item)
 static struct queued *enqueue(struct udp_flow *flow, const struct endpoint *peer, const void *data,
                               size_t size)
 {
-    struct queued *item = flow->queue_count < QUEUE_MAX ? malloc(sizeof(*item) + size) : NULL;
+    bool has_room = flow->queue_count < QUEUE_MAX && flow->queue_bytes + size <= QUEUE_MAX_BYTES;
+    struct queued *item = has_room ? malloc(sizeof(*item) + size) : NULL;
 
-    if (!item)
-        return NULL; /* dropped, as a full queue on the way would have */
+    if (!item) { /* as a full queue on the way would */
+        flow->traffic->flows.counters.dropped++;
+        return NULL;
+    }
     *item = (struct queued){.flow = flow, .peer = *peer, .size = size};
     memcpy(item->bytes, data, size);
     list_append(&flow->queue, &item->node);
     flow->queue_count++;
+    flow->queue_bytes += size;
     return item;
 }
 
@@ -226,31 +240,28 @@ static void note_no_udp(struct upstream *upstream)
     upstream->has_udp = false;
 }
 
-static void report(struct connector *connector, const struct upstream *upstream, int err)
-{
-    pool_report(connector->pool, upstream, err, loop_now_ms(connector->loop));
-    connector->on_outcome(connector->owner, err);
-}
-
 static void on_associated(void *owner, struct dgram *upstream, int err)
 {
     struct udp_flow *flow = owner;
-    struct connector *connector = &flow->traffic->connector;
+    struct flow_counters *counters = &flow->traffic->flows.counters;
 
     flow->associate = NULL;
     if (err == ERR_UNSUPPORTED)
         note_no_udp(flow->flow.upstream);
     else
-        report(connector, flow->flow.upstream, err);
-    if (err < 0 && associate(flow) == 0)
+        connector_report(&flow->traffic->connector, flow->flow.upstream, err);
+    if (err < 0 && err != ERR_BLOCKED && associate(flow) == 0)
         return;
     forget_tried(flow);
     if (err == 0) {
         use_association(flow, upstream);
-    } else {
-        flow->traffic->flows.counters.failed++;
-        refuse_queue(flow);
+        return;
     }
+    if (err == ERR_BLOCKED)
+        counters->blocked++;
+    else
+        counters->failed++;
+    refuse_queue(flow);
 }
 
 /* Start with the next upstream that can carry UDP. */

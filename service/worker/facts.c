@@ -51,6 +51,7 @@ static void tell_counters(void *owner, control_counter_fn *tell, void *to)
         {"flows", "udp_opened", s.flows.opened[FLOW_UDP]},
         {"flows", "blocked", s.flows.blocked},
         {"flows", "failed", s.flows.failed},
+        {"flows", "udp_dropped", s.flows.dropped},
         {"flows", "tcp_refused_at_limit", s.flows.refused_at_limit[FLOW_TCP]},
         {"flows", "udp_refused_at_limit", s.flows.refused_at_limit[FLOW_UDP]},
         {"filter", "asked", s.asked},

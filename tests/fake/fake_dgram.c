@@ -33,13 +33,21 @@ static void fake_refuse(struct dgram *dgram)
     fake->refused++;
 }
 
+static void fake_refuse_late(struct dgram *dgram, const struct endpoint *peer, const void *data,
+                             size_t size)
+{
+    struct fake_dgram *fake = fake_of(dgram);
+    assert(peer && data && size > 0);
+    fake->refused_late++;
+}
+
 static void fake_close(struct dgram *dgram)
 {
     fake_of(dgram)->is_closed = true;
 }
 
 static const struct dgram_ops fake_ops = {
-    .send = fake_send, .refuse = fake_refuse, .close = fake_close};
+    .send = fake_send, .refuse = fake_refuse, .refuse_late = fake_refuse_late, .close = fake_close};
 
 struct fake_dgram *fake_dgram_new(const char *client)
 {

@@ -20,7 +20,7 @@ struct fake_dgram {
     int send_err;       /* < 0: sending fails with it */
     int sent;
     struct fake_datagram kept[FAKE_DGRAM_KEPT]; /* the first that were sent */
-    int refused;
+    int refused, refused_late;
     bool is_closed;
     bool is_delivering;
 };
