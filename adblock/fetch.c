@@ -1,6 +1,6 @@
-/* libcurl's multi interface driven by our loop: it tells which descriptors it watches and when it
- * wants to be called again. A finished download is looked over and flushed by a background job. */
+/* A finished download is looked over and flushed by a background job. */
 #include "adblock/fetch.h"
+#include "adblock/curl_loop.h"
 #include "adblock/list_file.h"
 
 #include "base/err.h"
@@ -26,8 +26,7 @@ enum {
 
 struct fetch {
     struct loop *loop;
-    CURLM *multi;
-    struct timer timer;
+    struct curl_loop curl;
     struct list jobs;
     char *proxy, *credentials, *ca_file;
     size_t limit_bytes;
@@ -58,7 +57,7 @@ static void job_free(struct fetch_job *job)
         return;
     list_remove(&job->node);
     if (job->curl) {
-        curl_multi_remove_handle(job->fetch->multi, job->curl);
+        curl_multi_remove_handle(job->fetch->curl.multi, job->curl);
         curl_easy_cleanup(job->curl);
     }
     curl_slist_free_all(job->headers);
@@ -137,12 +136,13 @@ static const char *reason(const struct fetch_job *job, CURLcode code)
 }
 
 /* The transfer is over; the answer is judged by its head here, by its bytes in accept_work. */
-static void finish(struct fetch_job *job, CURLcode code)
+static void finish(void *transfer, CURLcode code)
 {
+    struct fetch_job *job = transfer;
     long status = 0;
     char why[64];
     curl_easy_getinfo(job->curl, CURLINFO_RESPONSE_CODE, &status);
-    curl_multi_remove_handle(job->fetch->multi, job->curl);
+    curl_multi_remove_handle(job->fetch->curl.multi, job->curl);
     curl_easy_cleanup(job->curl);
     job->curl = NULL;
     snprintf(why, sizeof(why), "the server answers with status %ld", status);
@@ -161,89 +161,7 @@ static void finish(struct fetch_job *job, CURLcode code)
     tell(job);
 }
 
-/* --- libcurl and the loop ------------------------------------------------------------------------
- */
-
-static void finish_all(struct fetch *fetch)
-{
-    int left;
-    for (CURLMsg *message; (message = curl_multi_info_read(fetch->multi, &left));) {
-        struct fetch_job *job = NULL;
-        if (message->msg != CURLMSG_DONE)
-            continue;
-        CURLcode code = message->data.result; /* gone with the handle */
-        curl_easy_getinfo(message->easy_handle, CURLINFO_PRIVATE, (char **)&job);
-        finish(job, code);
-    }
-}
-
-static void on_timer(void *owner)
-{
-    struct fetch *fetch = owner;
-    int running;
-    curl_multi_socket_action(fetch->multi, CURL_SOCKET_TIMEOUT, 0, &running);
-    finish_all(fetch);
-}
-
-static int set_timer(CURLM *multi, long wait_ms, void *owner)
-{
-    struct fetch *fetch = owner;
-    (void)multi;
-    if (wait_ms >= 0)
-        return timer_start(&fetch->timer, (uint64_t)wait_ms) < 0 ? -1 : 0;
-    timer_stop(&fetch->timer);
-    return 0;
-}
-
-/* One descriptor of libcurl's; it keeps the pointer for us. */
-struct poll {
-    struct fetch *fetch;
-    struct watch *watch;
-    curl_socket_t fd;
-};
-
-static void on_ready(void *owner, int events, int err)
-{
-    struct poll *poll = owner;
-    struct fetch *fetch = poll->fetch; /* poll may be gone after the call */
-    int running, action = err < 0 ? CURL_CSELECT_ERR : 0;
-    action |= (events & WATCH_READ ? CURL_CSELECT_IN : 0);
-    action |= (events & WATCH_WRITE ? CURL_CSELECT_OUT : 0);
-    curl_multi_socket_action(fetch->multi, poll->fd, action, &running);
-    finish_all(fetch);
-}
-
-static struct poll *poll_new(struct fetch *fetch, curl_socket_t fd)
-{
-    struct poll *poll = calloc(1, sizeof(*poll));
-    if (!poll)
-        return NULL;
-    poll->fetch = fetch;
-    poll->fd = fd;
-    if (watch_open(fetch->loop, fd, on_ready, poll, &poll->watch) < 0) {
-        free(poll);
-        return NULL;
-    }
-    curl_multi_assign(fetch->multi, fd, poll);
-    return poll;
-}
-
-static int set_socket(CURL *curl, curl_socket_t fd, int what, void *owner, void *known)
-{
-    struct fetch *fetch = owner;
-    struct poll *poll = known;
-    (void)curl;
-    if (what == CURL_POLL_REMOVE) {
-        if (poll)
-            watch_close(poll->watch);
-        free(poll);
-        return 0;
-    }
-    if (!poll)
-        poll = poll_new(fetch, fd);
-    int events = (what & CURL_POLL_IN ? WATCH_READ : 0) | (what & CURL_POLL_OUT ? WATCH_WRITE : 0);
-    return poll && watch_set(poll->watch, events) == 0 ? 0 : -1;
-}
+/* --- the transfer ----------------------------------------------------------------------------- */
 
 static size_t on_body(char *data, size_t one, size_t size, void *owner)
 {
@@ -388,7 +306,7 @@ int fetch_list(struct fetch *fetch, const char *url, const char *path, fetch_don
     if (err == 0) {
         set_where(fetch, job);
         set_how(fetch, job);
-        if (curl_multi_add_handle(fetch->multi, job->curl) != CURLM_OK)
+        if (curl_multi_add_handle(fetch->curl.multi, job->curl) != CURLM_OK)
             err = -ENOMEM;
     }
     if (err < 0) {
@@ -423,25 +341,18 @@ struct fetch *fetch_new(struct loop *loop, const struct fetch_options *options)
     bool failed = false;
     if (!fetch)
         return NULL;
-    curl_global_init(CURL_GLOBAL_DEFAULT); /* counted by libcurl itself */
     fetch->loop = loop;
     list_init(&fetch->jobs);
-    timer_init(&fetch->timer, loop, on_timer, fetch);
     fetch->proxy = copy_of(options->proxy, &failed);
     fetch->credentials = copy_of(options->credentials, &failed);
     fetch->ca_file = copy_of(options->ca_file, &failed);
     fetch->limit_bytes = options->limit_bytes ? options->limit_bytes : LIMIT_DEFAULT_BYTES;
     fetch->timeout_ms = options->timeout_ms ? options->timeout_ms : TIMEOUT_DEFAULT_MS;
-    fetch->multi = curl_multi_init();
-    if (failed || !fetch->multi) {
+    if (curl_loop_init(&fetch->curl, loop, finish) < 0 || failed) {
         fetch_free(fetch);
         return NULL;
     }
-    curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETFUNCTION, set_socket);
-    curl_multi_setopt(fetch->multi, CURLMOPT_SOCKETDATA, fetch);
-    curl_multi_setopt(fetch->multi, CURLMOPT_TIMERFUNCTION, set_timer);
-    curl_multi_setopt(fetch->multi, CURLMOPT_TIMERDATA, fetch);
-    curl_multi_setopt(fetch->multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
+    curl_multi_setopt(fetch->curl.multi, CURLMOPT_MAX_TOTAL_CONNECTIONS, (long)CONNECTIONS_MAX);
     return fetch;
 }
 
@@ -451,12 +362,9 @@ void fetch_free(struct fetch *fetch)
         return;
     list_each(node, &fetch->jobs)
         fetch_cancel(list_item(node, struct fetch_job, node));
-    if (fetch->multi)
-        curl_multi_cleanup(fetch->multi);
-    timer_stop(&fetch->timer);
+    curl_loop_done(&fetch->curl);
     free(fetch->proxy);
     free(fetch->credentials);
     free(fetch->ca_file);
     free(fetch);
-    curl_global_cleanup();
 }

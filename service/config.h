@@ -39,13 +39,15 @@ struct config_upstream {
     bool tls_insecure;
 };
 
-enum config_dns_transport { CONFIG_DNS_TCP, CONFIG_DNS_TLS };
+enum config_dns_transport { CONFIG_DNS_TCP, CONFIG_DNS_TLS, CONFIG_DNS_HTTPS };
 
-/* "tls://9.9.9.9#dns.quad9.net", "tcp://192.0.2.53:5353" */
+/* "tls://9.9.9.9#dns.quad9.net", "https://9.9.9.9/dns-query#dns.quad9.net",
+ * "tcp://192.0.2.53:5353" */
 struct config_dns_server {
     enum config_dns_transport transport;
-    struct endpoint server; /* an address; port 53 or 853 by default */
+    struct endpoint server; /* an address; port 53, 853 or 443 by default */
     char *tls_name;         /* NULL: verify the address */
+    char *path;             /* of HTTPS; otherwise NULL */
 };
 
 enum config_blocking {

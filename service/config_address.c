@@ -89,10 +89,21 @@ static void endpoint_print(const struct config_field *field, const void *from, F
     config_text_print(endpoint_format(from, text), to);
 }
 
-/* "tls://9.9.9.9#dns.quad9.net", "tcp://192.0.2.53:5353" */
+/* "tls://9.9.9.9#dns.quad9.net", "https://9.9.9.9/dns-query#dns.quad9.net", "tcp://192.0.2.53" */
 
-static const char dns_form[] = "write it like \"tls://9.9.9.9#dns.quad9.net\" or "
+static const char dns_form[] = "write it like \"tls://9.9.9.9#dns.quad9.net\", "
+                               "\"https://9.9.9.9/dns-query#dns.quad9.net\" or "
                                "\"tcp://192.0.2.53:53\"";
+
+static const struct {
+    const char *scheme;
+    uint16_t port;
+} dns_transports[] = {
+    [CONFIG_DNS_TCP] = {"tcp://", 53},
+    [CONFIG_DNS_TLS] = {"tls://", 853},
+    [CONFIG_DNS_HTTPS] = {"https://", 443},
+};
+enum { DNS_TRANSPORTS = sizeof(dns_transports) / sizeof(dns_transports[0]) };
 
 static int parse_tls_name(const char *text, char **ret, struct config_complaint *ret_why)
 {
@@ -103,34 +114,82 @@ static int parse_tls_name(const char *text, char **ret, struct config_complaint 
     return *ret ? 0 : -ENOMEM;
 }
 
+/* What is behind the scheme; NULL if it is none of ours. */
+static const char *parse_transport(const char *text, enum config_dns_transport *ret)
+{
+    for (unsigned i = 0; i < DNS_TRANSPORTS; i++) {
+        size_t size = strlen(dns_transports[i].scheme);
+        if (strncmp(text, dns_transports[i].scheme, size) != 0)
+            continue;
+        *ret = (enum config_dns_transport)i;
+        return text + size;
+    }
+    return NULL;
+}
+
+/* RFC 3986 sec. 3.3, no query: what may stand in the path as it is. */
+static int parse_dns_path(const char *path, size_t size, char **ret,
+                          struct config_complaint *ret_why)
+{
+    for (size_t i = 0; i < size; i++)
+        if (path[i] <= ' ' || path[i] > '~' || strchr("\"<>?\\^`{|}", path[i]))
+            return config_complain(ret_why, "the path is not one of a URL; %s", dns_form);
+    *ret = size > 0 ? strndup(path, size) : strdup("/dns-query");
+    return *ret ? 0 : -ENOMEM;
+}
+
+static int parse_dns_address(const char *text, size_t size, struct config_dns_server *server,
+                             struct config_complaint *ret_why)
+{
+    struct address address;
+    char where[ADDRESS_TEXT_MAX];
+
+    if (size >= sizeof(where))
+        return config_complain(ret_why, "'%.80s' is not a resolver; %s", text, dns_form);
+    if (size > 1 && text[0] == '[' && text[size - 1] == ']') { /* as URLs have it, without a port */
+        text++;
+        size -= 2;
+    }
+    memcpy(where, text, size);
+    where[size] = '\0';
+    if (address_parse_with(dns_transports[server->transport].port, where, &address) < 0)
+        return config_complain(ret_why, "'%.80s' is not an IP address; %s", where, dns_form);
+    server->server = endpoint_from_address(&address);
+    return 0;
+}
+
+static void dns_server_release(void *at)
+{
+    struct config_dns_server *server = at;
+    free(server->tls_name);
+    free(server->path);
+    server->tls_name = server->path = NULL;
+}
+
 static int dns_server_parse(const struct config_field *field, const char *text, void *to,
                             struct config_complaint *ret_why)
 {
     struct config_dns_server server = {.transport = CONFIG_DNS_TLS};
-    char where[ADDRESS_TEXT_MAX];
+    const char *rest = parse_transport(text, &server.transport);
     (void)field;
-    if (strncmp(text, "tcp://", 6) == 0)
-        server.transport = CONFIG_DNS_TCP;
-    else if (strncmp(text, "tls://", 6) != 0)
-        return config_complain(ret_why, "'%.80s' does not begin with tls:// or tcp://; %s", text,
-                               dns_form);
-    const char *rest = text + 6, *hash = strchr(rest, '#');
-    size_t size = hash ? (size_t)(hash - rest) : strlen(rest);
-    if (size >= sizeof(where))
-        return config_complain(ret_why, "'%.80s' is not a resolver; %s", text, dns_form);
-    memcpy(where, rest, size);
-    where[size] = '\0';
-    struct address address;
-    if (address_parse_with(server.transport == CONFIG_DNS_TLS ? 853 : 53, where, &address) < 0)
-        return config_complain(ret_why, "'%.80s' is not an IP address; %s", where, dns_form);
-    server.server = endpoint_from_address(&address);
-    if (hash && server.transport == CONFIG_DNS_TCP)
-        return config_complain(ret_why, "a tcp:// resolver has no name to verify; remove '%.80s'",
-                               hash);
-    if (hash) {
-        int result = parse_tls_name(hash + 1, &server.tls_name, ret_why);
-        if (result < 0)
-            return result;
+    if (!rest)
+        return config_complain(
+            ret_why, "'%.80s' does not begin with tls://, https:// or tcp://; %s", text, dns_form);
+    bool is_https = server.transport == CONFIG_DNS_HTTPS;
+    size_t size = strcspn(rest, is_https ? "/#" : "#");
+    size_t path_size = strcspn(rest + size, "#");
+    const char *hash = strchr(rest, '#');
+    int result = parse_dns_address(rest, size, &server, ret_why);
+    if (result == 0 && hash && server.transport == CONFIG_DNS_TCP)
+        result = config_complain(ret_why, "a tcp:// resolver has no name to verify; remove '%.80s'",
+                                 hash);
+    if (result == 0 && hash)
+        result = parse_tls_name(hash + 1, &server.tls_name, ret_why);
+    if (result == 0 && is_https)
+        result = parse_dns_path(rest + size, path_size, &server.path, ret_why);
+    if (result < 0) {
+        dns_server_release(&server);
+        return result;
     }
     *(struct config_dns_server *)to = server;
     return 0;
@@ -141,16 +200,9 @@ static void dns_server_format(const struct config_field *field, const void *from
     const struct config_dns_server *server = from;
     char text[ENDPOINT_TEXT_MAX];
     (void)field;
-    fprintf(to, "\"%s://%s%s%s\"", server->transport == CONFIG_DNS_TLS ? "tls" : "tcp",
-            endpoint_format(&server->server, text), server->tls_name ? "#" : "",
-            server->tls_name ? server->tls_name : "");
-}
-
-static void dns_server_release(void *at)
-{
-    struct config_dns_server *server = at;
-    free(server->tls_name);
-    server->tls_name = NULL;
+    fprintf(to, "\"%s%s%s%s%s\"", dns_transports[server->transport].scheme,
+            endpoint_format(&server->server, text), server->path ? server->path : "",
+            server->tls_name ? "#" : "", server->tls_name ? server->tls_name : "");
 }
 
 static bool address_is_set(const void *at)

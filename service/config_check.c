@@ -96,7 +96,7 @@ static int check_resolvers(struct config_yaml *yaml, const struct config *config
         return 0;
     for (unsigned i = 0; i < config->dns.servers_count; i++) {
         const struct config_dns_server *server = &config->dns.servers[i];
-        if (server->transport == CONFIG_DNS_TLS || address_is_loopback(&server->server.address))
+        if (server->transport != CONFIG_DNS_TCP || address_is_loopback(&server->server.address))
             continue;
         snprintf(path, sizeof(path), "dns.servers[%u]", i);
         return config_fail_at(yaml, path,

@@ -4,6 +4,7 @@
 #include "base/buf.h"
 #include "base/err.h"
 #include "service/engine/dns_frame.h"
+#include "service/engine/doh_link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -255,6 +256,8 @@ void dns_exchange_cancel(struct dns_exchange *exchange)
 {
     if (exchange->link)
         detach(exchange);
+    if (exchange->transfer)
+        doh_transfer_cancel(exchange->transfer, false);
 }
 
 void dns_exchange_give_up(struct dns_exchange *exchange)
@@ -262,6 +265,8 @@ void dns_exchange_give_up(struct dns_exchange *exchange)
     struct dns_link *link = exchange->link;
     uint64_t now_ms;
 
+    if (exchange->transfer)
+        doh_transfer_cancel(exchange->transfer, true);
     if (!link)
         return;
     now_ms = loop_now_ms(link->connector->loop);

@@ -13,6 +13,7 @@
 #include <stdint.h>
 
 struct dns_link;
+struct doh_transfer;
 
 struct dns_link_options {
     struct endpoint server;
@@ -22,13 +23,14 @@ struct dns_link_options {
     uint32_t idle_ms;        /* an unused connection is kept this long; RFC 7766 sec. 6.2.3 */
 };
 
-/* One question under way on a link; embedded in the asker. */
+/* One question under way on a link, of this kind or of doh_link.h; embedded in the asker. */
 struct dns_exchange {
     struct list node;
-    struct dns_link *link; /* NULL when it is not under way */
-    uint16_t link_id;      /* its id on this connection */
-    uint64_t heard_before; /* messages on the link when it was asked */
-    const uint8_t *query;  /* borrowed until the end; sent with link_id in place of its own */
+    struct dns_link *link;         /* NULL when it is not under way here */
+    struct doh_transfer *transfer; /* the same by HTTPS */
+    uint16_t link_id;              /* its id on this connection */
+    uint64_t heard_before;         /* messages on the link when it was asked */
+    const uint8_t *query; /* borrowed until the end; sent with link_id in place of its own */
     size_t size;
     /* err 0 and the answer (its id is the link's: set it), borrowed until return; or < 0. */
     void (*on_done)(void *owner, int err, uint8_t *answer, size_t size);

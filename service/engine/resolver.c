@@ -3,6 +3,7 @@
 #include "adblock/dns_message.h"
 #include "base/err.h"
 #include "service/engine/dns_link.h"
+#include "service/engine/doh_link.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -18,7 +19,8 @@ enum { HEDGE_MIN_MS = 20, HEDGE_MAX_MS = 1000, USUAL_AT_FIRST_MS = 100, USUAL_MA
 enum { LANES = 2, EXPLORE_EVERY = 32 };
 
 struct server {
-    struct dns_link *link;
+    struct dns_link *link; /* or */
+    struct doh_link *doh;
     uint32_t usual_ms; /* moving average of what an answer takes */
 };
 
@@ -53,7 +55,7 @@ struct resolver_query {
     uint8_t bytes[];
 };
 
-static int add_link(struct resolver *resolver, const struct config_dns_server *server)
+static struct dns_link *make_link(struct resolver *resolver, const struct config_dns_server *server)
 {
     struct dns_link_options options = {
         .server = server->server,
@@ -62,11 +64,33 @@ static int add_link(struct resolver *resolver, const struct config_dns_server *s
         .tls_ca_file = resolver->config->tls_ca_file,
         .idle_ms = LINK_IDLE_MS,
     };
-    struct dns_link *link = dns_link_new(resolver->connector, &options);
+    return dns_link_new(resolver->connector, &options);
+}
 
-    if (!link)
+static struct doh_link *make_doh_link(struct resolver *resolver,
+                                      const struct config_dns_server *server)
+{
+    struct doh_link_options options = {
+        .server = server->server,
+        .path = server->path,
+        .tls_name = server->tls_name,
+        .tls_ca_file = resolver->config->tls_ca_file,
+    };
+    return doh_link_new(resolver->connector, &options);
+}
+
+static int add_server(struct resolver *resolver, const struct config_dns_server *config)
+{
+    struct server *server = &resolver->servers[resolver->count];
+
+    server->usual_ms = USUAL_AT_FIRST_MS;
+    if (config->transport == CONFIG_DNS_HTTPS)
+        server->doh = make_doh_link(resolver, config);
+    else
+        server->link = make_link(resolver, config);
+    if (!server->doh && !server->link)
         return -ENOMEM;
-    resolver->servers[resolver->count++] = (struct server){link, USUAL_AT_FIRST_MS};
+    resolver->count++;
     return 0;
 }
 
@@ -79,7 +103,7 @@ struct resolver *resolver_new(struct connector *connector, const struct config_d
     resolver->config = config;
     list_init(&resolver->queries);
     for (unsigned i = 0; i < config->servers_count && i < LINKS_MAX; i++) {
-        if (add_link(resolver, &config->servers[i]) < 0) {
+        if (add_server(resolver, &config->servers[i]) < 0) {
             resolver_free(resolver);
             return NULL;
         }
@@ -107,8 +131,10 @@ void resolver_free(struct resolver *resolver)
         return;
     list_each(node, &resolver->queries)
         query_free(list_item(node, struct resolver_query, node));
-    for (size_t i = 0; i < resolver->count; i++)
+    for (size_t i = 0; i < resolver->count; i++) {
         dns_link_free(resolver->servers[i].link);
+        doh_link_free(resolver->servers[i].doh);
+    }
     free(resolver);
 }
 
@@ -174,6 +200,18 @@ static uint64_t patience_ms(const struct resolver_query *query)
     return left_ms / (count > query->attempts ? count - query->attempts + 1 : 1);
 }
 
+static int start_lane(struct lane *lane)
+{
+    const struct server *server = &lane->query->resolver->servers[lane->server];
+    return server->doh ? doh_link_start(server->doh, &lane->exchange)
+                       : dns_link_start(server->link, &lane->exchange);
+}
+
+static bool is_busy(const struct lane *lane)
+{
+    return lane->exchange.link || lane->exchange.transfer;
+}
+
 /* Ask the next server that takes the question. */
 static int ask_next(struct lane *lane)
 {
@@ -186,7 +224,7 @@ static int ask_next(struct lane *lane)
     while (query->attempts < ROUNDS * resolver->count) {
         lane->server = query->order[query->attempts++ % resolver->count];
         lane->asked_at_ms = now_of(resolver);
-        err = dns_link_start(resolver->servers[lane->server].link, &lane->exchange);
+        err = start_lane(lane);
         if (err == 0)
             return timer_start(&query->slow, patience_ms(query));
     }
@@ -216,7 +254,7 @@ static void end(struct resolver_query *query, int err, uint8_t *answer, size_t s
 static bool is_under_way(const struct resolver_query *query)
 {
     for (size_t i = 0; i < LANES; i++)
-        if (query->lanes[i].exchange.link)
+        if (is_busy(&query->lanes[i]))
             return true;
     return false;
 }
@@ -243,15 +281,15 @@ static struct lane *free_lane(struct resolver_query *query)
 {
     struct lane *first = &query->lanes[0], *second = &query->lanes[1];
 
-    if (!is_race(query->resolver) || !first->exchange.link)
+    if (!is_race(query->resolver) || !is_busy(first))
         return first;
-    return !second->exchange.link || second->asked_at_ms < first->asked_at_ms ? second : first;
+    return !is_busy(second) || second->asked_at_ms < first->asked_at_ms ? second : first;
 }
 
 static void give_up_all(struct resolver_query *query)
 {
     for (size_t i = 0; i < LANES; i++) {
-        if (!query->lanes[i].exchange.link)
+        if (!is_busy(&query->lanes[i]))
             continue;
         learn(&query->lanes[i], true);
         dns_exchange_give_up(&query->lanes[i].exchange);
@@ -264,7 +302,7 @@ static void on_slow(void *owner)
     struct lane *lane = free_lane(query);
     uint64_t now_ms = now_of(query->resolver);
 
-    if (lane->exchange.link) {
+    if (is_busy(lane)) {
         learn(lane, true);
         dns_exchange_give_up(&lane->exchange);
     }

@@ -35,7 +35,7 @@ FENCES = {
     "mbedTLS": (r"mbedtls/|psa/", r"proxy/tls_(stream|trust)\.c|adblock/quic_hello\.c"),
     "c-ares": (r"ares", r"proxy/resolve\.c"),
     "ldns": (r"ldns/", r"adblock/dns_message[a-z_]*\.[ch]"),
-    "libcurl": (r"curl/", r"adblock/fetch\.c"),
+    "libcurl": (r"curl/", r"adblock/(fetch|curl_loop)\.[ch]|service/engine/doh_link\.c"),
     "YAML": (r"cyaml/|yaml\.h", r"service/config[a-z_]*\.[ch]"),
     "cJSON": (r"cjson/", r"service/control/|ui/"),
     "SQLite": (r"sqlite3", r"service/control/(usage|query)[a-z_]*\.[ch]"),

@@ -265,7 +265,11 @@ server:
     interface: {DNS6}
     interface: {DNS4}@853
     interface: {DNS6}@853
+    interface: {DNS4}@443
+    interface: {DNS6}@443
     tls-port: 853
+    https-port: 443
+    http-endpoint: "/dns-query"
     tls-service-key: "{self.dir}/leaf.key"
     tls-service-pem: "{self.dir}/leaf.pem"
     access-control: 0.0.0.0/0 allow

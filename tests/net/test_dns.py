@@ -4,7 +4,7 @@ import sys
 import time
 
 from configs import DIRECT, config, http, socks5
-from lab import DNS4, NET4, NET6, WEB4, WEB6, check, main, stop, to_upstream
+from lab import DNS4, DNS6, NET4, NET6, WEB4, WEB6, check, main, stop, to_upstream
 
 
 def dig(lab, *words):
@@ -105,6 +105,31 @@ def time_to_live(lab):
     check(ttl() < 3 and asked() == 1, f"its time does not run; asked {asked()} times")
     time.sleep(2.5)
     check(ttl() == 3 and asked() == 2, f"kept too long; asked {asked()} times")
+
+
+def over_https_direct(lab):
+    """DNS over HTTPS, direct"""
+    lab.web()
+    unbound = lab.dns()
+    dns = f"  servers: ['https://{DNS4}/dns-query#dns.example']\n  ca_file: {lab.dir}/ca.pem\n"
+    lab.atlantic(config(lab, [DIRECT], dns=dns)).on()
+    with lab.capture() as captured:
+        answers(lab)
+        cached(lab, unbound.log_path)
+    no_clear_dns(lab, captured)
+
+
+def over_https_socks(lab):
+    """DNS over HTTPS inside the upstream (SOCKS5); a server that is not who it says is not asked"""
+    lab.web()
+    lab.dns()
+    lab.microsocks()
+    dns = (f"  servers: ['https://[{DNS6}]/dns-query#wrong.invalid',"
+           f" 'https://{DNS4}/dns-query#dns.example']\n  ca_file: {lab.dir}/ca.pem\n")
+    lab.atlantic(config(lab, [socks5()], dns=dns)).on()
+    with lab.capture() as captured:
+        answers(lab)
+    no_clear_dns(lab, captured)
 
 
 def blocking_modes(lab):
@@ -258,6 +283,6 @@ def private_networks(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, over_tls_http, time_to_live, blocking_modes,
-                          failing_resolver, racing, answered_otherwise, private_networks, stale,
-                          messages]))
+    sys.exit(main("dns", [over_tls_direct, over_tcp_socks, over_tls_http, over_https_direct,
+                          over_https_socks, time_to_live, blocking_modes, failing_resolver, racing,
+                          answered_otherwise, private_networks, stale, messages]))

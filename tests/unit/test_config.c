@@ -203,7 +203,9 @@ static const struct {
     {"upstreams: []\n", 1, 12, "at least 1"},
     {"upstreams:\n  - direct\n", 2, 5, "key: value"},
     /* resolvers */
-    {"dns:\n  servers: [\"udp://192.0.2.1\"]\n", 2, 13, "tls:// or tcp://"},
+    {"dns:\n  servers: [\"udp://192.0.2.1\"]\n", 2, 13, "https:// or tcp://"},
+    {"dns:\n  servers: [\"https://dns.example/dns-query\"]\n", 2, 13, "not an IP address"},
+    {"dns:\n  servers: [\"https://192.0.2.1/a b\"]\n", 2, 13, "the path"},
     {"dns:\n  servers: [\"tls://dns.quad9.net\"]\n", 2, 13, "not an IP address"},
     {"dns:\n  servers: [\"tls://9.9.9.9#a..b\"]\n", 2, 13, "not a host name"},
     {"dns:\n  servers: [\"tcp://9.9.9.9#a\"]\n", 2, 13, "no name to verify"},
@@ -315,6 +317,26 @@ static void test_empty_keys_mean_defaults(void **state)
     config_unref(config);
 }
 
+static void test_resolver_by_https(void **state)
+{
+    struct config *config = parse("dns:\n  servers: [\"https://9.9.9.9/q#dns.quad9.net\", "
+                                  "\"https://[2001:db8::1]\", \"https://192.0.2.1:8443/a/b\"]\n");
+    const struct config_dns_server *servers = config->dns.servers;
+    char *text = config_format(config);
+    (void)state;
+    assert_int_equal(servers[0].transport, CONFIG_DNS_HTTPS);
+    assert_int_equal(servers[0].server.address.port, 443);
+    assert_string_equal(servers[0].path, "/q");
+    assert_string_equal(servers[0].tls_name, "dns.quad9.net");
+    assert_string_equal(servers[1].path, "/dns-query");
+    assert_null(servers[1].tls_name);
+    assert_int_equal(servers[2].server.address.port, 8443);
+    assert_non_null(strstr(text, "\"https://9.9.9.9:443/q#dns.quad9.net\""));
+    assert_non_null(strstr(text, "\"https://[2001:db8::1]:443/dns-query\""));
+    free(text);
+    config_unref(config);
+}
+
 static void test_cleartext_resolver_by_permission(void **state)
 {
     struct config *config =
@@ -415,6 +437,7 @@ int main(void)
         cmocka_unit_test(test_secrets_are_not_repeated),
         cmocka_unit_test(test_format_can_be_read_again),
         cmocka_unit_test(test_empty_keys_mean_defaults),
+        cmocka_unit_test(test_resolver_by_https),
         cmocka_unit_test(test_cleartext_resolver_by_permission),
         cmocka_unit_test(test_read),
         cmocka_unit_test(test_installed_file),
