@@ -338,20 +338,13 @@ static ssize_t resolve(struct dns *dns, const struct ask *ask, const struct dns_
     return make_answer(dns, ask, said, (size_t)size, to, capacity);
 }
 
-ssize_t dns_resolve(struct dns *dns, const void *query, size_t size,
-                    const struct dns_question *question, const struct dns_asker *asker, uint8_t *to,
-                    size_t capacity, struct dns_wait **ret)
-{
-    struct ask ask = {.asked = {query, size, *question, asker->client, asker->is_stream}};
-    return resolve(dns, &ask, asker, to, capacity, ret);
-}
-
-static ssize_t ask_by_policy(struct dns *dns, struct ask *ask, const struct dns_asker *asker,
-                             uint8_t *to, size_t capacity, struct dns_wait **ret)
+static ssize_t ask_by_policy(struct dns *dns, struct ask *ask, bool is_listed,
+                             const struct dns_asker *asker, uint8_t *to, size_t capacity,
+                             struct dns_wait **ret)
 {
     struct dns_decision decision;
 
-    dns_policy_decide(&dns->policy, &ask->asked, to, capacity, &decision);
+    dns_policy_decide(&dns->policy, &ask->asked, is_listed, to, capacity, &decision);
     switch (decision.ruling) {
     case DNS_RULING_ANSWERED: return decision.size;
     case DNS_RULING_DROP: return -ENOMSG;
@@ -360,6 +353,14 @@ static ssize_t ask_by_policy(struct dns *dns, struct ask *ask, const struct dns_
     case DNS_RULING_ALLOWED: break;
     }
     return resolve(dns, ask, asker, to, capacity, ret);
+}
+
+ssize_t dns_resolve(struct dns *dns, const void *query, size_t size,
+                    const struct dns_question *question, const struct dns_asker *asker, uint8_t *to,
+                    size_t capacity, struct dns_wait **ret)
+{
+    struct ask ask = {.asked = {query, size, *question, asker->client, asker->is_stream}};
+    return ask_by_policy(dns, &ask, false, asker, to, capacity, ret);
 }
 
 ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dns_asker *asker,
@@ -377,7 +378,7 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
         return rcode;
     if (rcode > 0)
         return dns_message_error(query, size, rcode, to, capacity);
-    return ask_by_policy(dns, &ask, asker, to, capacity, ret);
+    return ask_by_policy(dns, &ask, true, asker, to, capacity, ret);
 }
 
 void dns_wait_cancel(struct dns_wait *wait)

@@ -209,8 +209,8 @@ static void decide_by_lists(struct dns_policy *policy, const struct dns_asked *a
     }
 }
 
-void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked, uint8_t *to,
-                       size_t capacity, struct dns_decision *ret)
+void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked, bool is_listed,
+                       uint8_t *to, size_t capacity, struct dns_decision *ret)
 {
     const struct dns_question *question = &asked->question;
     enum special_name special = special_name_find(question->name);
@@ -222,7 +222,9 @@ void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked,
     } else if (special == SPECIAL_LOCALHOST) {
         ret->size = answer_loopback(policy, asked, to, capacity);
     } else {
-        decide_by_lists(policy, asked, to, capacity, ret);
+        ret->ruling = DNS_RULING_ALLOWED;
+        if (is_listed)
+            decide_by_lists(policy, asked, to, capacity, ret);
         bool is_asked = ret->ruling == DNS_RULING_ASK || ret->ruling == DNS_RULING_ALLOWED;
         if (!is_asked || special == SPECIAL_NONE || is_private_name(policy, question->name))
             return;

@@ -48,9 +48,9 @@ struct dns_decision {
     char alias[NAME_MAX_BYTES + 1];
 };
 
-/* `to` receives an answer where there is one. */
-void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked, uint8_t *to,
-                       size_t capacity, struct dns_decision *ret);
+/* `to` receives an answer where there is one. `is_listed`: the lists have a say. */
+void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked, bool is_listed,
+                       uint8_t *to, size_t capacity, struct dns_decision *ret);
 
 enum dns_judgement {
     DNS_JUDGED_GOOD,

@@ -30,6 +30,7 @@ static struct filter *filter;
 static struct decisions decisions;
 static struct config_dns config;
 static struct dns_policy policy;
+static bool is_listed;
 static char *private_names[] = {(char *)"corp.example", (char *)"office.lan"};
 
 static const struct filter *filter_in_force(void *owner)
@@ -71,6 +72,7 @@ static int setup(void **state)
                                  .private_names = private_names,
                                  .private_names_count = 2,
                                  .blocking_ttl_s = 10};
+    is_listed = true;
     policy = (struct dns_policy){.config = &config, .decisions = &decisions};
     return 0;
 }
@@ -112,7 +114,7 @@ static void read_text(ssize_t size)
 static enum dns_ruling decide(const char *name, uint16_t qtype)
 {
     ask(name, qtype);
-    dns_policy_decide(&policy, &asked, to, sizeof(to), &decision);
+    dns_policy_decide(&policy, &asked, is_listed, to, sizeof(to), &decision);
     text[0] = '\0';
     if (decision.ruling == DNS_RULING_ANSWERED)
         read_text(decision.size);
@@ -181,6 +183,10 @@ static void test_names_that_stay(void **state)
     assert_answer("nas.lan", DNS_A, "\tA\t192.168.1.5"); /* a rule knows better */
     assert_int_equal(decide("a.office.lan", DNS_A), DNS_RULING_ASK);
     assert_answer("example", 252, "REFUSED"); /* a zone transfer */
+    is_listed = false;                        /* a question of our own */
+    assert_answer("localhost", DNS_A, "\tA\t127.0.0.1");
+    assert_answer("nas.lan", DNS_A, "NXDOMAIN");
+    assert_int_equal(decide("ads.example", DNS_A), DNS_RULING_ALLOWED);
 }
 
 static enum dns_judgement judge(const char *name, uint16_t qtype, const char *const *lines)
