@@ -82,6 +82,8 @@ void connector_report(struct connector *connector, const struct upstream *upstre
     int charged = err_is_target(err) ? 0 : err;
 
     pool_report(connector->pool, upstream, charged, loop_now_ms(connector->loop));
+    if (upstream->kind == UPSTREAM_DIRECT && err == ERR_TARGET_UNREACHABLE)
+        return; /* the target's lack of a way, or our own: it shows nothing */
     connector->on_outcome(connector->owner, charged);
 }
 

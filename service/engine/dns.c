@@ -192,8 +192,11 @@ static bool answer_stale(struct dns *dns, struct dns_job *job)
 
 static void on_job_slow(void *owner, struct dns_job *job)
 {
-    if (answer_stale(owner, job))
-        job->goes_on = true;
+    bool went_on = job->goes_on;
+
+    job->goes_on = true; /* whatever those who are answered do now */
+    if (!answer_stale(owner, job))
+        job->goes_on = went_on;
 }
 
 /* Servers say SERVFAIL, REFUSED and the like of themselves, not of the name. */
@@ -325,8 +328,12 @@ static ssize_t resolve(struct dns *dns, const struct ask *ask, const struct dns_
     size = from_cache(dns, &question, said, &state);
     if (size >= 0 && is_served(dns, &question, state))
         return make_answer(dns, ask, said, (size_t)size, to, capacity);
-    if (wait_new(dns, ask, &question, asker, ret) < 0)
-        return dns_message_error(ask->asked.query, ask->asked.size, DNS_SERVFAIL, to, capacity);
+    if (wait_new(dns, ask, &question, asker, ret) < 0) {
+        if (size < 0)
+            return dns_message_error(ask->asked.query, ask->asked.size, DNS_SERVFAIL, to, capacity);
+        dns->stats.stale++;
+        return make_answer(dns, ask, said, (size_t)size, to, capacity);
+    }
     if (size < 0)
         return 0;
     dns_job_watch((*ret)->job, STALE_AFTER_MS);

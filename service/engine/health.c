@@ -173,7 +173,8 @@ static void probe(void *owner)
     health->next_target = (health->next_target + 1) % health->target_count;
     err = connect_start(health->connector, target, on_probed, health, &health->probe);
     if (err < 0) {
-        if (health->state != HEALTH_CONNECTING)
+        /* Nobody may be asked now; why, was told before, by whoever knew it. */
+        if (pool_members(health->connector->pool, &(struct pool_member){0}, 1) == 0)
             report_trouble(health, err);
         try_later(health);
     }

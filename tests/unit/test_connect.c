@@ -136,6 +136,21 @@ static void test_a_targets_refusal_is_not_charged(void **state)
     assert_int_equal(member(lab, "direct").failures, 0);
 }
 
+/* Behind direct it may be our own lack of a way: neither good news of the upstream nor bad. */
+static void test_an_unreachable_target_shows_nothing(void **state)
+{
+    struct lab *lab = *state;
+    struct connector *connector = &lab->engine.traffic.connector;
+    const struct upstream_options good = engine_lab_socks5("good", &lab->good.address);
+
+    connector_report(connector, member(lab, "direct").upstream, ERR_TARGET_UNREACHABLE);
+    assert_int_equal(lab->engine.outcomes, 0);
+    engine_lab_set_upstreams(&lab->engine, &good, 1);
+    connector_report(connector, member(lab, "good").upstream, ERR_TARGET_UNREACHABLE);
+    assert_int_equal(lab->engine.outcomes, 1);
+    assert_int_equal(lab->engine.last_outcome, 0);
+}
+
 /* --- a pool --- */
 
 static void test_refused_goes_on_to_the_next(void **state)
@@ -345,6 +360,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         lab_test(test_direct),
         lab_test(test_a_targets_refusal_is_not_charged),
+        lab_test(test_an_unreachable_target_shows_nothing),
         lab_test(test_refused_goes_on_to_the_next),
         lab_test(test_silent_goes_on_to_the_next),
         lab_test(test_a_targets_trouble_ends_it),

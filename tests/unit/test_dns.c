@@ -350,6 +350,17 @@ static void test_stale_where_the_server_fails(void **state)
     assert_int_equal(ttl_after(lab, 4), 60);
 }
 
+static void test_stale_where_nobody_can_be_asked(void **state)
+{
+    struct lab *lab = *state;
+
+    assert_int_equal(ttl_after(lab, 1), 60);
+    engine_lab_pass(&lab->engine, 61000); /* the connection was idle and is closed */
+    engine_lab_set_upstreams(&lab->engine, NULL, 0);
+    assert_int_equal(ttl_after(lab, 2), ANSWER_STALE_TTL_S);
+    assert_int_equal(dns_stats(lab->dns).stale, 1);
+}
+
 static void test_stale_where_the_server_is_slow(void **state)
 {
     struct lab *lab = *state;
@@ -403,6 +414,7 @@ int main(void)
         lab_test(test_what_stands_for_nowhere_is_no_address),
         lab_test(test_an_answer_fits_its_asker),
         lab_test(test_stale_where_the_server_fails),
+        lab_test(test_stale_where_nobody_can_be_asked),
         lab_test(test_stale_where_the_server_is_slow),
         lab_test(test_prefetch),
     };
