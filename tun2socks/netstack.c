@@ -20,7 +20,7 @@
 enum {
     /* A turn: then the flows that were woken get theirs, while their bytes are in the cache. */
     TURN_PACKETS = 64,
-    TURN_BYTES = 512 * 1024,
+    TURN_BYTES = 256 * 1024,
     /* From this size on a packet stays in the buffer it was read into; below, copying is cheaper
      * than pinning 64 KB. */
     ZERO_COPY_MIN = 16 * 1024,

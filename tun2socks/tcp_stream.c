@@ -193,8 +193,13 @@ static ssize_t tcp_stream_write(struct stream *stream, const struct span *spans,
         taken += part;
         tcp->wants_room = part < spans[i].size;
     }
+    /* Whole segments leave while their bytes are in the cache; the rest waits for more, until the
+     * end of the turn (lwIP's Nagle makes the difference, and is off again afterwards). */
+    tcp_nagle_enable(tcp->pcb);
+    tcp_output(tcp->pcb);
+    tcp_nagle_disable(tcp->pcb);
     tcp_leave(tcp);
-    if (taken > 0 && list_is_empty(&tcp->dirty)) {
+    if (taken > 0 && tcp->pcb && tcp->pcb->unsent && list_is_empty(&tcp->dirty)) {
         list_append(&tcp->stack->dirty, &tcp->dirty);
         deferred_schedule(&tcp->stack->flush);
     }

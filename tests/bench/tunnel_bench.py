@@ -3,6 +3,7 @@
 servers, each in a network namespace of its own. Needs root. Prints medians and ratios.
 
     tunnel_bench.py BUILD_FOLDER [--rounds 5] [--seconds 3] [--only up1,down1,...] [--modes plain,vnet]
+                    [--against TUNNEL_RELAY]    a program of another version
 """
 import argparse
 import os
@@ -26,6 +27,8 @@ METRICS = {
     "up100": (["up", "100"], "Gbit/s", True),
     "down100": (["down", "100"], "Gbit/s", True),
     "rtt100": (["rtt", "100"], "us", False),
+    "busy-up": (["rtt", "100", "up", "10"], "us", False),  # while ten streams are greedy
+    "busy-down": (["rtt", "100", "down", "10"], "us", False),
     "rate": (["rate", "64"], "connections/s", True),
     "wide4000": (["wide", "4000"], "requests/s", True),
 }
@@ -82,19 +85,21 @@ class Candidate:
         self.process.wait()
 
 
-def candidates(build, modes):
+def candidates(build, modes, against):
     program = lambda name: os.path.join(build, "bin", name)
     yield Candidate("kernel", inside(RELAY, program("plain_relay"), str(RELAY_PORT), SERVER_IP,
                                      str(SERVER_PORT)), RELAY_IP, RELAY_PORT)
-    for mode in modes:
-        device = "tun" + mode
+    tunnels = [(mode, mode, program("tunnel_relay")) for mode in modes]
+    tunnels += [("against", "vnet", path) for path in against]
+    for index, (name, mode, path) in enumerate(tunnels):
+        device = "tun%d" % index
         sh(*(["ip", "-n", APPS, "tuntap", "add", "dev", device, "mode", "tun"] +
              (["vnet_hdr"] if mode == "vnet" else [])))
-        sh("ip", "-n", APPS, "addr", "add", "10.9.%d.1/24" % len(mode), "dev", device)
+        sh("ip", "-n", APPS, "addr", "add", "10.9.%d.1/24" % index, "dev", device)
         sh("ip", "-n", APPS, "link", "set", device, "up")
-        host = "192.0.2.%d" % len(mode)
+        host = "192.0.2.%d" % (index + 1)
         sh("ip", "-n", APPS, "route", "add", host, "dev", device)
-        yield Candidate(mode, inside(APPS, program("tunnel_relay"), device, mode, SERVER_IP,
+        yield Candidate(name, inside(APPS, path, device, mode, SERVER_IP,
                                      str(SERVER_PORT), "/run/netns/" + RELAY), host, 80)
 
 
@@ -102,8 +107,15 @@ def measure(build, candidate, metric, seconds):
     words = METRICS[metric][0]
     load = os.path.join(build, "bin/bench_load")
     before = cpu_seconds(candidate.process.pid)
+    greedy = None
+    if len(words) > 2:
+        greedy = subprocess.Popen(inside(APPS, load, words[2], candidate.host, candidate.port, words[3],
+                                         str(seconds + 1)), stdout=subprocess.DEVNULL)
+        time.sleep(0.7)
     out = subprocess.run(inside(APPS, load, words[0], candidate.host, candidate.port, words[1],
                                 str(seconds)), check=True, capture_output=True, text=True).stdout
+    if greedy:
+        greedy.wait()
     used = cpu_seconds(candidate.process.pid) - before
     values = [float(value) for value in re.findall(r"[\d.]+(?= (?:Gbit|us|conn|req))", out)]
     gigabytes = values[0] / 8 * (seconds + 0.5) if "Gbit" in out else None
@@ -143,6 +155,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=3)
     parser.add_argument("--only", default="up1,down1,up10,down10,rtt100,rate")
     parser.add_argument("--modes", default="vnet")
+    parser.add_argument("--against", action="append", default=[], metavar="TUNNEL_RELAY")
     parser.add_argument("--idle", type=int, default=0)
     options = parser.parse_args()
     set_up()
@@ -151,7 +164,7 @@ def main():
     started = []
     holders = []
     try:
-        for candidate in candidates(options.build, options.modes.split(",")):
+        for candidate in candidates(options.build, options.modes.split(","), options.against):
             candidate.start()
             started.append(candidate)
         if options.idle:
