@@ -21,9 +21,6 @@ enum {
     /* A turn: then the flows that were woken get theirs, while their bytes are in the cache. */
     TURN_PACKETS = 64,
     TURN_BYTES = 256 * 1024,
-    /* From this size on a packet stays in the buffer it was read into; below, copying is cheaper
-     * than pinning 64 KB. */
-    ZERO_COPY_MIN = 16 * 1024,
     MTU_MIN = 1280,
     BUFFER_MIN_BYTES = 64 * 1024,
     BUFFER_MAX_BYTES = 4 * 1024 * 1024,
@@ -34,13 +31,14 @@ struct netstack {
     struct tun tun;
     struct loop *loop;
     struct watch *watch;
-    struct chunk *buffer; /* the next packet goes here */
+    struct chunk *buffer; /* the next packet goes here; never NULL */
+    struct chunk *spare;  /* takes its place when a packet stays in it; NULL until needed */
     struct tcp_stack tcp;
     struct syn_gate gate;
     struct udp_table udp;
     struct fragments fragments;
     enum netstack_echo echo;
-    uint64_t bad_packets;
+    uint64_t bad_packets, dropped_in;
 };
 
 static void send_error(struct netstack *netstack, const struct packet *packet,
@@ -72,7 +70,8 @@ static void input_tcp(struct netstack *netstack, const struct packet *packet, st
         return;
     if (flow && flow->kind == FLOW_STREAM) {
         if (!is_syn(packet) || !tcp_stream_yields_to(flow, packet)) {
-            tcp_stream_input(flow, packet, chunk);
+            if (!tcp_stream_input(flow, packet, chunk))
+                netstack->dropped_in++;
             return;
         }
     }
@@ -143,6 +142,15 @@ static void input_fragment(struct netstack *netstack, const struct packet *fragm
     free(memory);
 }
 
+/* At the pool's limit there is none; but the acknowledgements that free the pool's memory must
+ * always find a buffer to arrive in, so the last one is never given away. */
+static bool has_spare(struct netstack *netstack)
+{
+    if (!netstack->spare)
+        netstack->spare = chunk_new(loop_chunks(netstack->loop), CHUNK_LARGE_BYTES);
+    return netstack->spare != NULL;
+}
+
 static void input_packet(struct netstack *netstack, const struct virtio_net_hdr *header,
                          size_t size)
 {
@@ -163,18 +171,13 @@ static void input_packet(struct netstack *netstack, const struct virtio_net_hdr 
         netstack->bad_packets++;
         return;
     }
-    input_whole(netstack, &packet, gso_datagram_size(header),
-                packet.size >= ZERO_COPY_MIN ? chunk : NULL);
-}
-
-/* If the packet stayed in the buffer, the next one needs another. */
-static int renew_buffer(struct netstack *netstack)
-{
-    if (netstack->buffer && netstack->buffer->refs == 1)
-        return 0;
-    chunk_unref(netstack->buffer);
-    netstack->buffer = chunk_new(loop_chunks(netstack->loop), CHUNK_LARGE_BYTES);
-    return netstack->buffer ? 0 : -ENOMEM;
+    bool may_stay = packet.size > TCP_COPY_MAX && has_spare(netstack);
+    input_whole(netstack, &packet, gso_datagram_size(header), may_stay ? chunk : NULL);
+    if (chunk->refs == 1)
+        return;
+    chunk_unref(chunk);
+    netstack->buffer = netstack->spare;
+    netstack->spare = NULL;
 }
 
 static void on_readable(void *owner, int events, int err)
@@ -184,8 +187,6 @@ static void on_readable(void *owner, int events, int err)
     (void)events;
     for (int i = 0; i < TURN_PACKETS && bytes < TURN_BYTES && err >= 0; i++) {
         struct virtio_net_hdr header;
-        if (renew_buffer(netstack) < 0)
-            return; /* the device's queue waits and then drops; TCP slows down */
         ssize_t size = tun_read(&netstack->tun, netstack->buffer->data, CHUNK_LARGE_BYTES, &header);
         if (size == -EAGAIN)
             return;
@@ -239,7 +240,10 @@ int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
     if (!netstack)
         return -ENOMEM;
     netstack->loop = loop;
-    int err = tun_open(&netstack->tun, tun_fd, with_vnet, most_offload(options->offload));
+    netstack->buffer = chunk_new(loop_chunks(loop), CHUNK_LARGE_BYTES);
+    int err = netstack->buffer ? 0 : -ENOMEM;
+    if (err == 0)
+        err = tun_open(&netstack->tun, tun_fd, with_vnet, most_offload(options->offload));
     if (err == 0)
         err = watch_open(loop, tun_fd, on_readable, netstack, &netstack->watch);
     if (err == 0)
@@ -249,6 +253,7 @@ int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
                              options->tcp_max);
     if (err < 0) {
         watch_close(netstack->watch);
+        chunk_unref(netstack->buffer);
         free(netstack);
         return err;
     }
@@ -270,6 +275,7 @@ struct netstack_stats netstack_stats(const struct netstack *netstack)
         .refused_tcp = netstack->gate.refused,
         .refused_udp = netstack->udp.refused,
         .dropped_out = tun->dropped_out,
+        .dropped_in = netstack->dropped_in,
         .tcp = netstack->tcp.flows.counts[FLOW_STREAM],
         .udp = (uint32_t)netstack->udp.clients.count,
         .knocks = netstack->tcp.flows.counts[FLOW_KNOCK],
@@ -297,5 +303,6 @@ void netstack_close(struct netstack *netstack)
     fragments_done(&netstack->fragments);
     tcp_stack_done(&netstack->tcp);
     chunk_unref(netstack->buffer);
+    chunk_unref(netstack->spare);
     free(netstack);
 }

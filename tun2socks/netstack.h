@@ -43,6 +43,7 @@ struct netstack_events {
 struct netstack_stats {
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t bad_packets, refused_tcp, refused_udp, dropped_out;
+    uint64_t dropped_in; /* no memory to keep it in; TCP will send it again */
     uint32_t tcp, udp, knocks;
 };
 

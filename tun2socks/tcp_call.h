@@ -26,6 +26,7 @@ struct tcp_stream {
     uint16_t quiet_ticks;
     uint16_t heard_at_min, probed_at_min; /* of the stack's clock of minutes */
     uint8_t probes;                       /* without an answer */
+    uint8_t quick_acks;                   /* how many more acknowledgements do not wait */
     uint16_t peer_mss;                    /* payload per packet on the wire */
     uint16_t segment_size;                /* payload per segment as lwIP sees it */
     bool is_eof;

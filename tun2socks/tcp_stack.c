@@ -23,6 +23,7 @@ enum {
     TICK_MS = TCP_TMR_INTERVAL,
     OUTPUT_PARTS_MAX = 64, /* of one packet; more are copied together first */
     PIECES_MAX = 64,       /* packets that one superpacket may be cut into */
+    ACK_DELAY_MS = 40,
     MINUTE_MS = 60000,
     CHECK_PROBES = 100, /* at a time, and then again after */
     CHECK_AGAIN_MS = 100,
@@ -203,6 +204,19 @@ void tcp_stack_start_tick(struct tcp_stack *stack)
         timer_start(&stack->tick, TICK_MS);
 }
 
+static void on_acks(void *owner)
+{
+    struct tcp_stack *stack = owner;
+    list_each(node, &stack->hot)
+        tcp_stream_send_ack(node);
+}
+
+void tcp_stack_start_acks(struct tcp_stack *stack)
+{
+    if (!timer_is_active(&stack->acks))
+        timer_start(&stack->acks, ACK_DELAY_MS);
+}
+
 struct check {
     uint16_t now_min;
     int budget;
@@ -278,6 +292,7 @@ int tcp_stack_init(struct tcp_stack *stack, struct loop *loop, struct tun *tun, 
     list_init(&stack->hot);
     list_init(&stack->dirty);
     timer_init(&stack->tick, loop, on_tick, stack);
+    timer_init(&stack->acks, loop, on_acks, stack);
     timer_init(&stack->check, loop, on_check, stack);
     stack->minute_at_ms = loop_now_ms(loop);
     deferred_init(&stack->flush, loop, on_flush, stack);
@@ -289,6 +304,7 @@ void tcp_stack_done(struct tcp_stack *stack)
 {
     assert(list_is_empty(&stack->hot) && list_is_empty(&stack->dirty));
     timer_stop(&stack->tick);
+    timer_stop(&stack->acks);
     timer_stop(&stack->check);
     deferred_cancel(&stack->flush);
     tcp_close((struct tcp_pcb *)stack->listener);

@@ -23,6 +23,7 @@ struct tcp_stack {
     struct list hot;    /* streams that need lwIP's timers */
     struct list dirty;  /* streams with bytes to send at the end of the turn */
     struct timer tick;  /* lwIP's, while there is something hot */
+    struct timer acks;  /* those that waited long enough for company */
     struct timer check; /* for connections that have vanished, while there is any */
     uint64_t minute_at_ms;
     uint16_t clock_min; /* wraps */
@@ -46,6 +47,7 @@ int tcp_stack_input(struct tcp_stack *stack, const struct packet *packet, struct
 struct chunk *tcp_stack_chunk_of(const struct pbuf *pbuf);
 
 void tcp_stack_start_tick(struct tcp_stack *stack);
+void tcp_stack_start_acks(struct tcp_stack *stack);
 void tcp_stack_start_check(struct tcp_stack *stack);
 
 /* The largest segment to hand over at a time to a peer that takes `peer_mss` per packet. */

@@ -15,6 +15,7 @@
 
 enum {
     COPY_MAX = 2048, /* spans up to this size are copied: one buffer with the headers */
+    QUICK_ACKS = 4,  /* a first request */
     PIN_RATIO = 16,  /* a chunk is not held for less than this part of it */
 };
 
@@ -292,6 +293,7 @@ int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct str
         return -ENOMEM;
     }
     tcp->heard_at_min = stack->clock_min;
+    tcp->quick_acks = QUICK_ACKS;
     tcp_stack_start_check(stack);
     tcp_settle(tcp);
     *ret = &tcp->stream;

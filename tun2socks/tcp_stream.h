@@ -10,13 +10,17 @@ struct tcp_pcb;
 struct tcp_pcb_listen;
 struct packet;
 
+/* Above this size a packet stays in the buffer it was read into; below, copying is cheaper than
+ * pinning 64 KB. */
+enum { TCP_COPY_MAX = 16 * 1024 };
 enum { TCP_PEER_MSS_MIN = 64 }; /* below, headers are all that is sent */
 
 /* Answer the SYN in `syn` (its memory is borrowed): the stream is usable at once and its flow is in
  * the stack's table. 0, -ENOMEM. */
 int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct stream **ret);
-/* A packet of the stream's 4-tuple; `chunk` as in tcp_stack_input. */
-void tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk);
+/* A packet of the stream's 4-tuple; `chunk` as in tcp_stack_input. False: a large one was dropped
+ * because nobody has memory for it, while older bytes still wait for their reader. */
+bool tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk);
 /* A SYN that cannot belong to this connection any more: the client has forgotten it. True: it is
  * gone from the table. */
 bool tcp_stream_yields_to(struct flow *flow, const struct packet *syn);
@@ -33,6 +37,7 @@ bool tcp_stream_check(struct flow *flow, uint16_t now_min, bool may_probe);
 void tcp_stream_listen(struct tcp_pcb_listen *listener);
 void tcp_stream_flush(struct list *dirty_node);
 struct tcp_pcb *tcp_stream_hot_pcb(struct list *hot_node); /* NULL: lwIP has freed it */
+void tcp_stream_send_ack(struct list *hot_node);           /* if one waits */
 void tcp_stream_after_tick(struct list *hot_node);
 /* The payload per packet that the connection's peer takes. */
 uint16_t tcp_stream_peer_mss(const struct tcp_pcb *pcb);

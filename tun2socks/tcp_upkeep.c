@@ -40,16 +40,19 @@ static void cut_to_window(struct packet *packet, const struct tcp_pcb *pcb)
         packet->payload_size = packet->tcp_header_size + (size_t)room;
 }
 
-void tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk)
+bool tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk)
 {
     struct tcp_stream *tcp = of_flow(flow);
     tcp->heard_at_min = tcp->stack->clock_min;
     tcp->probes = 0;
     struct packet segment = *packet;
+    if (!chunk && packet->size > TCP_COPY_MAX && unread_size(&tcp->unread) > 0)
+        return false;
     cut_to_window(&segment, tcp->pcb);
     tcp_enter(tcp);
-    tcp_stack_input(tcp->stack, &segment, chunk);
+    int err = tcp_stack_input(tcp->stack, &segment, chunk);
     tcp_leave(tcp);
+    return err == 0;
 }
 
 static void lose(struct tcp_stream *tcp, int err, bool with_reset)
@@ -101,6 +104,17 @@ void tcp_stream_flush(struct list *dirty_node)
 struct tcp_pcb *tcp_stream_hot_pcb(struct list *hot_node)
 {
     return list_item(hot_node, struct tcp_stream, hot)->pcb;
+}
+
+void tcp_stream_send_ack(struct list *hot_node)
+{
+    struct tcp_stream *tcp = list_item(hot_node, struct tcp_stream, hot);
+    if (!tcp->pcb || !(tcp->pcb->flags & TF_ACK_DELAY))
+        return;
+    tcp_enter(tcp);
+    tcp_ack_now(tcp->pcb);
+    tcp_output(tcp->pcb);
+    tcp_leave(tcp);
 }
 
 /* A client that stopped reading may keep a closed connection for ever: its kernel goes on answering

@@ -35,10 +35,34 @@ static void bytes_go_up(void **state)
     client_send(&f->client, ACK | PSH, "hello ", 6);
     client_send(&f->client, ACK | PSH, "world", 5);
     tun_connection_expect(f, "hello world", 11);
-    client_expect(&f->client, ACK, &seen); /* at the latest for every second segment */
-    assert_int_equal(seen.ack, f->client.seq);
     stream_consume(f->stream, 6);
     tun_connection_expect(f, "world", 5);
+}
+
+static void acknowledgements_wait_but_not_long(void **state)
+{
+    struct tun_connection *f = *state;
+    for (int i = 0; i < 4; i++) { /* a new connection is in a hurry */
+        client_send(&f->client, ACK, "x", 1);
+        client_expect(&f->client, ACK, &seen);
+        assert_int_equal(seen.ack, f->client.seq);
+    }
+    client_send(&f->client, ACK, "x", 1);
+    assert_false(rig_next(&f->rig, &seen));
+    rig_pass_ms(&f->rig, 50);
+    client_expect(&f->client, ACK, &seen);
+    assert_int_equal(seen.ack, f->client.seq);
+    client_send(&f->client, ACK, "x", 1);
+    client_send(&f->client, ACK, "x", 1); /* every second one at once */
+    client_expect(&f->client, ACK, &seen);
+    assert_int_equal(seen.ack, f->client.seq);
+    client_send(&f->client, ACK, "x", 1);
+    stream_write_bytes(f->stream, "answer", 6); /* or with the answer */
+    rig_turn(&f->rig);
+    client_expect(&f->client, ACK, &seen);
+    assert_int_equal(seen.size, 6);
+    assert_int_equal(seen.ack, f->client.seq);
+    assert_false(rig_next(&f->rig, &seen));
 }
 
 static void bytes_go_down(void **state)
@@ -128,6 +152,23 @@ static void the_window_closes_and_opens_with_the_reader(void **state)
     client_send(&f->client, ACK, "more", 4);
     stream_consume(f->stream, BUFFER_BYTES / 2);
     tun_connection_expect(f, "more", 4);
+}
+
+static void without_memory_large_packets_are_dropped_and_small_ones_heard(void **state)
+{
+    struct tun_connection *f = *state;
+    struct chunk_pool *pool = loop_chunks(f->rig.loop);
+    chunk_pool_set_limit(pool, chunk_pool_stats(pool).used_bytes);
+    client_send(&f->client, ACK, pattern, 20000); /* nothing waits: it is copied */
+    tun_connection_expect(f, pattern, 20000);
+    client_send_at(&f->client, f->client.seq, ACK, pattern + 20000, 20000);
+    tun_connection_expect(f, pattern, 20000);
+    assert_int_equal(netstack_stats(f->rig.netstack).dropped_in, 1);
+    client_send_at(&f->client, f->client.seq, ACK, pattern + 20000, 100);
+    tun_connection_expect(f, pattern, 20100);
+    stream_consume(f->stream, 20100);
+    client_send_at(&f->client, f->client.seq, ACK, pattern + 20000, 20000);
+    tun_connection_expect(f, pattern + 20100, 19900);
 }
 
 static void small_unread_pieces_are_packed(void **state)
@@ -253,12 +294,14 @@ int main(void)
         CASE(the_syn_ack_offers_mss_and_scale),
         CASE(bytes_go_up),
         CASE_V6(bytes_go_up),
+        CASE(acknowledgements_wait_but_not_long),
         CASE(bytes_go_down),
         CASE_V6(bytes_go_down),
         CASE(bytes_may_be_written_before_the_handshake_ends),
         CASE(writes_from_a_chunk_are_held_until_acknowledged),
         CASE(a_full_send_queue_takes_less_and_wakes_later),
         CASE(the_window_closes_and_opens_with_the_reader),
+        CASE(without_memory_large_packets_are_dropped_and_small_ones_heard),
         CASE(small_unread_pieces_are_packed),
         CASE(a_client_window_of_zero_is_respected_and_probed),
         CASE(a_probe_may_be_all_there_was_to_send),
