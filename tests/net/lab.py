@@ -33,7 +33,7 @@ WEB4, WEB6 = "203.0.113.10", "2001:db8:113::10"
 DNS4, DNS6 = "203.0.113.53", "2001:db8:113::53"
 PROXY4 = "198.51.100.1"
 
-READY_SECONDS = 15
+READY_SECONDS = 40
 
 
 class Failed(Exception):

@@ -49,15 +49,18 @@ def kill_worker(lab):
         running = transfers(lab)
         wait_for("transfers to run",
                  lambda: atlantic.status()["counters"]["flows"]["tcp"] >= 50)
+        began = time.monotonic()
+        wait_for("a request", lambda: works(lab))
+        usual = time.monotonic() - began  # on this machine, with all that goes on
         first = atlantic.worker_pid()
         os.kill(first, signal.SIGKILL)
         began = time.monotonic()
-        wait_for("new flows", lambda: works(lab), 10)
+        wait_for("new flows", lambda: works(lab))
         took = time.monotonic() - began
         check(atlantic.worker_pid() not in (0, first), "the same worker")
         running.wait(60)
         time.sleep(1)
-    check(took < 2.5, f"new flows after {took:.1f} s")
+    check(took < 1 + 5 * usual, f"new flows after {took:.1f} s, otherwise {usual:.1f} s")
     check_no_leak(captured)
 
 
