@@ -121,7 +121,7 @@ class Lab:
         """What sanitizers found in any program of the case that has ended."""
         texts = [tail(process.log_path, 1 << 20) for process in self.processes]
         found = [finding for text in texts + self.said if (finding := findings(text))]
-        return "\n".join(found)
+        return "\n".join(found[:3])
 
     def _unmake(self):
         for process in reversed(self.processes):
