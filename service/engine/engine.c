@@ -147,6 +147,7 @@ void engine_free(struct engine *engine)
     dialer_free(engine->traffic.connector.dialer);
     pool_free(engine->traffic.connector.pool);
     config_unref(engine->config);
+    config_unref(engine->dns_config);
     free(engine);
 }
 
@@ -156,11 +157,12 @@ int engine_listen(struct engine *engine, const int *listeners, size_t count)
 {
     static const struct door_events events = {on_inbound, on_door_udp};
     struct door_options options = engine_door_options(engine->config);
+    struct door *before = engine->door;
+    int err = door_open(engine->loop, listeners, count, &options, &events, engine, &engine->door);
 
-    if (engine->door)
-        door_close(engine->door);
-    engine->door = NULL;
-    return door_open(engine->loop, listeners, count, &options, &events, engine, &engine->door);
+    if (err == 0 && before)
+        door_close(before);
+    return err;
 }
 
 static int open_netstack(struct engine *engine, int tun_fd, bool with_vnet)

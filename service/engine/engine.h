@@ -42,7 +42,8 @@ struct engine_error {
 int engine_configure(struct engine *engine, struct config *config, struct engine_error *error);
 void engine_admitted(struct engine *engine, const struct address *address, int protocol, int err);
 
-/* The local endpoint. Takes the descriptors in any case. Replaces the one before. */
+/* The local endpoint. Takes the descriptors in any case. Replaces the one before, unless it fails.
+ */
 int engine_listen(struct engine *engine, const int *listeners, size_t count);
 /* Capture. Takes the descriptor in any case. */
 int engine_tun_attach(struct engine *engine, int tun_fd, bool with_vnet);

@@ -5,6 +5,9 @@
 #include <errno.h>
 #include <stdio.h>
 
+#define LOG_MODULE "engine"
+#include "base/log.h"
+
 enum { UPSTREAMS_MAX = 256 };
 
 enum { LISTS_MAX = 65 }; /* the configured ones and the built-in one */
@@ -82,15 +85,23 @@ static int set_dialer(struct engine *engine, const struct config *config)
     return connector->dialer ? 0 : -ENOMEM;
 }
 
-static int set_dns(struct engine *engine, const struct config *config)
+static int set_dns(struct engine *engine, struct config *config)
 {
     struct traffic *traffic = &engine->traffic;
+    int err = 0;
 
     if (traffic->dns)
-        return dns_configure(traffic->dns, &config->dns);
-    traffic->dns = dns_new(&traffic->connector, &config->dns, &traffic->decisions, traffic->names);
+        err = dns_configure(traffic->dns, &config->dns);
+    else
+        traffic->dns =
+            dns_new(&traffic->connector, &config->dns, &traffic->decisions, traffic->names);
     traffic->connector.dns = traffic->dns;
-    return traffic->dns ? 0 : -ENOMEM;
+    if (err < 0 || !traffic->dns)
+        return err < 0 ? err : -ENOMEM;
+    config_ref(config);
+    config_unref(engine->dns_config);
+    engine->dns_config = config;
+    return 0;
 }
 
 static void set_limits(struct engine *engine, const struct config *config)
@@ -129,7 +140,39 @@ void engine_start_health(struct engine *engine)
     health_start(&engine->health);
 }
 
-/* What cannot fail any more comes after what can. */
+/* What can fail. */
+static int apply(struct engine *engine, struct config *config)
+{
+    int err = set_dialer(engine, config);
+
+    if (err == 0)
+        err = set_pool(engine, config);
+    if (err == 0)
+        err = set_dns(engine, config);
+    if (err == 0)
+        err = admission_start(engine->admission, config);
+    return err;
+}
+
+/* Put the one that is in force back, as far as it was replaced. */
+static void apply_old(struct engine *engine)
+{
+    struct engine_error error;
+    struct config *old = engine->config;
+
+    if (old && (set_lists(engine, &old->filter, &error) < 0 || apply(engine, old) < 0))
+        log_error("the former configuration is in force in part only");
+}
+
+static void apply_limits(struct engine *engine, const struct config *config)
+{
+    set_limits(engine, config);
+    if (engine->door) {
+        struct door_options options = engine_door_options(config);
+        door_set_options(engine->door, &options);
+    }
+}
+
 int engine_configure(struct engine *engine, struct config *config, struct engine_error *error)
 {
     struct config *old = engine->config;
@@ -137,25 +180,16 @@ int engine_configure(struct engine *engine, struct config *config, struct engine
 
     if (err < 0)
         return err;
-    err = set_dialer(engine, config);
-    if (err == 0)
-        err = set_pool(engine, config);
-    if (err == 0)
-        err = set_dns(engine, config);
-    if (err == 0)
-        err = admission_start(engine->admission, config);
+    err = apply(engine, config);
     if (err < 0) {
         snprintf(error->text, sizeof(error->text), "cannot apply the configuration: %s",
                  err_text(err));
+        apply_old(engine);
         return err;
     }
     engine->config = config_ref(config);
     config_unref(old);
-    set_limits(engine, config);
-    if (engine->door) {
-        struct door_options options = engine_door_options(config);
-        door_set_options(engine->door, &options);
-    }
+    apply_limits(engine, config);
     if (engine->netstack)
         engine_start_health(engine);
     return 0;

@@ -13,6 +13,8 @@ struct engine {
     struct loop *loop;
     struct engine_host host;
     struct config *config; /* counted; NULL before the first */
+    struct config
+        *dns_config; /* counted; what the resolver borrows: the same, but while it fails */
     struct traffic traffic;
     struct lists *lists;
     struct admission *admission;

@@ -40,19 +40,25 @@ struct worker {
     size_t listener_count;
     int control_fd, state_dir;
     int exit_status;
+    bool is_stopped; /* orders that follow are not carried out any more */
 };
 
 static void stop(struct worker *worker, int exit_status)
 {
-    worker->exit_status = exit_status;
+    if (!worker->is_stopped)
+        worker->exit_status = exit_status;
+    worker->is_stopped = true;
     loop_stop(worker->loop);
 }
 
 static void send_message(struct worker *worker, const struct ipc_message *message)
 {
     struct pollfd writable = {.fd = worker->ipc_fd, .events = POLLOUT};
-    int err = ipc_send(worker->ipc_fd, message, NULL, 0);
+    int err;
 
+    if (worker->is_stopped) /* perhaps because nobody reads any more: not to be waited for again */
+        return;
+    err = ipc_send(worker->ipc_fd, message, NULL, 0);
     if (err == -EAGAIN && poll(&writable, 1, SEND_WAIT_MS) == 1)
         err = ipc_send(worker->ipc_fd, message, NULL, 0);
     if (err < 0)
@@ -155,7 +161,6 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
             fail(worker, err, error.text);
         return;
     }
-    log_setup(config->log_level, config->log_names);
     if (worker->engine) {
         err = engine_configure(worker->engine, config, &engine_error);
         send_text(worker, IPC_CONFIGURED, err, err < 0 ? engine_error.text : "");
@@ -164,6 +169,7 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
         config_unref(config);
         return;
     }
+    log_setup(config->log_level, config->log_names);
     config_unref(worker->config);
     worker->config = config;
 }
@@ -298,7 +304,8 @@ static void on_ipc(void *owner, int events, int err)
     size_t count;
 
     (void)events;
-    while (err == 0 && (err = ipc_receive(worker->ipc_fd, false, &message, fds, &count)) == 0) {
+    while (err == 0 && !worker->is_stopped &&
+           (err = ipc_receive(worker->ipc_fd, false, &message, fds, &count)) == 0) {
         if (needs_start(message.kind) && !worker->engine)
             err = -EPROTO;
         else
@@ -306,7 +313,7 @@ static void on_ipc(void *owner, int events, int err)
         for (size_t i = 0; i < count; i++)
             close(fds[i]);
     }
-    if (err == -EAGAIN)
+    if (err == -EAGAIN || worker->is_stopped)
         return;
     log_notice("the supervisor is gone, stopping err=\"%s\"", err_text(err));
     watch_set(worker->ipc, 0);

@@ -17,3 +17,17 @@ atlantic_unit_test(tcp_flow_web SOURCES tcp_flow_lab.c LINKS engine_lab fake eng
 atlantic_unit_test(udp_flow SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
 atlantic_unit_test(udp_flow_names SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
 atlantic_unit_test(health LINKS engine_lab engine)
+
+# service/worker; the sandbox is not compatible with sanitizers, which look into their own process
+if(NOT ATLANTIC_SANITIZE)
+  atlantic_unit_test(sandbox SOURCES ${PROJECT_SOURCE_DIR}/service/worker/sandbox.c
+    LINKS PkgConfig::SECCOMP)
+endif()
+
+# The whole, with a host that is the test
+add_library(engine_rig STATIC engine_rig.c)
+target_link_libraries(engine_rig PUBLIC engine_lab engine config base
+  PRIVATE atlantic_flags PkgConfig::CMOCKA)
+atlantic_unit_test(engine LINKS engine_rig)
+atlantic_unit_test(facts SOURCES ${PROJECT_SOURCE_DIR}/service/worker/facts.c
+  LINKS engine_rig control proxy)
