@@ -15,7 +15,7 @@
 
 enum { EXIT_USAGE = 2 };
 
-static int usage(void)
+static void print_usage(FILE *to)
 {
     fputs(
         "usage: atlantic-filter check --batch LISTS [--psl FILE] [--dns] < requests.tsv\n"
@@ -24,8 +24,21 @@ static int usage(void)
         "       atlantic-filter stats LISTS [--dropped]\n"
         "LISTS: --list FILE... [--format FORMAT] [--category allow|deny|...], or --compiled FILE\n"
         "FORMAT: auto hosts domains dnsmasq unbound rpz adblock, for the lists that follow\n",
-        stderr);
+        to);
+}
+
+static int usage(void)
+{
+    print_usage(stderr);
     return EXIT_USAGE;
+}
+
+static bool asks_for_help(int argc, char **argv)
+{
+    for (int i = 1; i < argc; i++)
+        if (strcmp(argv[i], "--help") == 0 || strcmp(argv[i], "-h") == 0)
+            return true;
+    return false;
 }
 
 static int run_compile(const struct filter *filter, const struct tool_options *options)
@@ -69,6 +82,10 @@ int main(int argc, char **argv)
 {
     struct tool_options options = {0};
     struct filter *filter = NULL;
+    if (asks_for_help(argc, argv)) {
+        print_usage(stdout);
+        return fflush(stdout) == 0 ? 0 : 1;
+    }
     if (tool_options_parse(&options, argc, argv) < 0)
         return usage();
     int status = tool_lists_load(&options, &filter) < 0 ? 1 : run(filter, &options);
