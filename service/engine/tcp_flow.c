@@ -367,16 +367,15 @@ static void answer_as_resolver(struct tcp_flow *flow)
 static void begin(struct tcp_flow *flow)
 {
     bool is_web = is_web_port(flow->flow.target.address.port);
-    bool is_named = endpoint_is_name(&flow->flow.target);
+    bool is_unnamed = is_web && !endpoint_is_name(&flow->flow.target);
 
     if (flow->flow.target.address.port == DNS_PORT) {
         answer_as_resolver(flow);
-    } else if (is_blocked(flow, "name", flow->flow.host)) {
+    } else if (is_blocked(flow, "name", flow->flow.host) ||
+               (!is_unnamed && is_blocked(flow, "address", cached_host(flow)))) {
         refuse(flow, ERR_BLOCKED);
-    } else if (is_web && !is_named) {
+    } else if (is_unnamed) {
         admit_and_sniff(flow);
-    } else if (is_blocked(flow, "address", cached_host(flow))) {
-        refuse(flow, ERR_BLOCKED);
     } else {
         flow_set_host(&flow->flow, cached_host(flow));
         flow->is_judged = !is_web;

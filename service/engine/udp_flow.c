@@ -345,8 +345,8 @@ static void on_client_datagram(void *owner, const struct endpoint *peer, const v
 
 static void udp_flow_free(struct udp_flow *flow)
 {
-    while (!list_is_empty(&flow->questions)) {
-        struct question *question = list_item(flow->questions.next, struct question, node);
+    list_each(node, &flow->questions) {
+        struct question *question = list_item(node, struct question, node);
         dns_wait_cancel(question->wait);
         question_free(question);
     }

@@ -21,8 +21,8 @@ void loopback_hang_up(struct loopback_peer *peer)
 
 void loopback_server_hang_up(struct loopback_server *server)
 {
-    while (!list_is_empty(&server->peers))
-        loopback_hang_up(list_item(server->peers.next, struct loopback_peer, node));
+    list_each(node, &server->peers)
+        loopback_hang_up(list_item(node, struct loopback_peer, node));
 }
 
 void loopback_say(struct loopback_peer *peer, const void *data, size_t size)

@@ -126,9 +126,9 @@ static void test_more_than_may_wait(void **state)
     struct lab *lab = *state;
     char name[32];
 
-    for (uint16_t id = 0; id < 3 * PENDING_MAX; id++) {
-        snprintf(name, sizeof(name), "n%u.example", id);
-        ask(lab, id, name);
+    for (int id = 0; id < 3 * PENDING_MAX; id++) {
+        snprintf(name, sizeof(name), "n%d.example", id);
+        ask(lab, (uint16_t)id, name);
     }
     engine_lab_settle(&lab->engine);
     wait_answers(lab, 3 * PENDING_MAX);
@@ -216,7 +216,7 @@ static void test_an_answer_instead_of_a_question(void **state)
 static void test_a_slow_reader(void **state)
 {
     struct lab *lab = *state;
-    const int count = 300; /* times 1.6 kB */
+    const uint16_t count = 300; /* times 1.6 kB */
     size_t consumed;
 
     lab->client->credit = 0;
