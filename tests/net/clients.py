@@ -71,6 +71,27 @@ def transfers(address, up_port, down_port, size, count, parallel):
         list(pool.map(one, range(int(count))))
 
 
+def storm(address, up_port, down_port, size, count):
+    """`count` connections that all stand before the first byte moves; then half of them send and
+    half of them receive, at the same time. What becomes of them is not judged here."""
+    socks = [connect(address, down_port if i % 2 else up_port, 120) for i in range(int(count))]
+
+    def move(i, sock):
+        try:
+            if i % 2:
+                sock.sendall(struct.pack(">QB", int(size), 7))
+                while sock.recv(1 << 18):
+                    pass
+            else:
+                sock.sendall(struct.pack(">Q", int(size)))
+                for _ in range(int(size) >> 16):
+                    sock.sendall(bytes(1 << 16))
+        except OSError:
+            pass
+    with concurrent.futures.ThreadPoolExecutor(int(count)) as pool:
+        list(pool.map(move, range(int(count)), socks))
+
+
 def speaks_first(address, port, most_ms):
     """The server's banner must not wait for anything."""
     began = time.monotonic()

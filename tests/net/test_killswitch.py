@@ -34,8 +34,8 @@ def noise(lab):
 
 
 def transfers(lab):
-    return lab.start(lab.host, [sys.executable, CLIENTS, "transfers", WEB4, "7001", "7002",
-                                str(40 << 20), "50", "50"])
+    return lab.start(lab.host, [sys.executable, CLIENTS, "storm", WEB4, "7001", "7002",
+                                str(100 << 20), "50"])
 
 
 def kill_worker(lab):
