@@ -129,18 +129,25 @@ static void start_handshake(struct attempt *attempt)
         fail(attempt, err);
 }
 
+/* Takes the descriptor, also on failure. */
+static int make_stream(struct attempt *attempt, int fd)
+{
+    const struct dialer *dialer = attempt->dialer;
+    int err = socket_stream_new(dialer->loop, fd, dialer->options.buffer_bytes, &attempt->stream);
+    if (err < 0) {
+        close(fd);
+        return err;
+    }
+    socket_stream_watch_peer(attempt->stream, dialer->options.stall_timeout_ms);
+    return socket_stream_peer_address(attempt->stream, &attempt->server);
+}
+
 static void on_connected(void *owner, int fd, int err)
 {
     struct attempt *attempt = owner;
-    struct dialer *dialer = attempt->dialer;
     attempt->connector = NULL;
-    if (err == 0) {
-        err = socket_stream_new(dialer->loop, fd, dialer->options.buffer_bytes, &attempt->stream);
-        if (err < 0)
-            close(fd);
-        else
-            err = socket_stream_peer_address(attempt->stream, &attempt->server);
-    }
+    if (err == 0)
+        err = make_stream(attempt, fd);
     if (err < 0)
         fail(attempt, err);
     else if (attempt->upstream->kind == UPSTREAM_DIRECT)
@@ -155,15 +162,12 @@ static int start_connecting(struct attempt *attempt)
     const struct upstream *upstream = attempt->upstream;
     bool is_direct = upstream->kind == UPSTREAM_DIRECT;
     /* A target of our own choice may be slow; an upstream that is slow has others beside it. */
-    const struct connector_options patience = {
-        .timeout_ms = is_direct ? options->dial_timeout_ms : options->connect_timeout_ms,
-        .stall_timeout_ms = options->stall_timeout_ms,
-    };
+    uint32_t patience_ms = is_direct ? options->dial_timeout_ms : options->connect_timeout_ms;
     if (is_direct && endpoint_is_name(&attempt->target))
         return -EINVAL;
     if (!is_direct && upstream->address_count == 0)
         return -EHOSTUNREACH;
-    return connector_start(attempt->dialer->loop, &patience,
+    return connector_start(attempt->dialer->loop, patience_ms,
                            is_direct ? &attempt->target.address : upstream->addresses,
                            is_direct ? 1 : upstream->address_count, on_connected, attempt,
                            &attempt->connector);

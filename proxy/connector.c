@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -10,7 +9,7 @@
 
 struct connector {
     struct loop *loop;
-    struct connector_options options;
+    uint32_t timeout_ms;
     struct deferred next; /* the first attempt, or the next one */
     struct timer patience;
     struct watch *watch;
@@ -82,16 +81,11 @@ static void on_ready(void *owner, int events, int err)
         on_connected(connector);
 }
 
-static int open_socket(const struct connector *connector, const struct address *address)
+static int open_socket(const struct address *address)
 {
-    const unsigned stall = connector->options.stall_timeout_ms;
     int fd = socket(address->family == 6 ? AF_INET6 : AF_INET,
                     SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0)
-        return -errno;
-    if (stall)
-        setsockopt(fd, IPPROTO_TCP, TCP_USER_TIMEOUT, &stall, sizeof(stall));
-    return fd;
+    return fd < 0 ? -errno : fd;
 }
 
 /* 0 under way; 1 connected already; < 0 */
@@ -99,7 +93,7 @@ static int start_attempt(struct connector *connector, const struct address *addr
 {
     struct sockaddr_storage where;
     socklen_t size = address_to_sockaddr(address, &where);
-    int fd = open_socket(connector, address);
+    int fd = open_socket(address);
     if (fd < 0)
         return fd;
     connector->fd = fd;
@@ -110,7 +104,7 @@ static int start_attempt(struct connector *connector, const struct address *addr
     int err = watch_open(connector->loop, fd, on_ready, connector, &connector->watch);
     if (err == 0)
         err = watch_set(connector->watch, WATCH_WRITE);
-    return err < 0 ? err : timer_start(&connector->patience, connector->options.timeout_ms);
+    return err < 0 ? err : timer_start(&connector->patience, connector->timeout_ms);
 }
 
 static void try_next(void *owner)
@@ -127,9 +121,8 @@ static void try_next(void *owner)
         fail_attempt(connector, err);
 }
 
-int connector_start(struct loop *loop, const struct connector_options *options,
-                    const struct address *addresses, size_t count, connector_done_fn *on_done,
-                    void *owner, struct connector **ret)
+int connector_start(struct loop *loop, uint32_t timeout_ms, const struct address *addresses,
+                    size_t count, connector_done_fn *on_done, void *owner, struct connector **ret)
 {
     if (count == 0)
         return -EINVAL;
@@ -137,7 +130,7 @@ int connector_start(struct loop *loop, const struct connector_options *options,
     if (!connector)
         return -ENOMEM;
     connector->loop = loop;
-    connector->options = *options;
+    connector->timeout_ms = timeout_ms;
     connector->fd = -1;
     connector->on_done = on_done;
     connector->owner = owner;

@@ -8,20 +8,14 @@
 
 struct connector;
 
-struct connector_options {
-    uint32_t timeout_ms;       /* of one address */
-    uint32_t stall_timeout_ms; /* TCP_USER_TIMEOUT of the socket; 0: the kernel's */
-};
-
 /* err 0 and a connected, non-blocking descriptor that the receiver owns, or -1 and the error of the
  * last address: -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, ... The connector is gone afterwards. */
 typedef void connector_done_fn(void *owner, int fd, int err);
 
-/* Exactly one on_done, from the loop, none after connector_cancel. Copies the addresses. 0, -EINVAL
- * for none, -ENOMEM. */
-int connector_start(struct loop *loop, const struct connector_options *options,
-                    const struct address *addresses, size_t count, connector_done_fn *on_done,
-                    void *owner, struct connector **ret);
+/* `timeout_ms` is the patience with one address. Exactly one on_done, from the loop, none after
+ * connector_cancel. Copies the addresses. 0, -EINVAL for none, -ENOMEM. */
+int connector_start(struct loop *loop, uint32_t timeout_ms, const struct address *addresses,
+                    size_t count, connector_done_fn *on_done, void *owner, struct connector **ret);
 void connector_cancel(struct connector *connector); /* NULL is accepted */
 
 #endif

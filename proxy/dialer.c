@@ -6,7 +6,7 @@
 static const struct dialer_options defaults = {
     .connect_timeout_ms = 3000,
     .dial_timeout_ms = 8000,
-    .stall_timeout_ms = 600000,
+    .stall_timeout_ms = 10000,
     .buffer_bytes = 256 * 1024,
 };
 

@@ -18,7 +18,7 @@ struct dial;
 struct dialer_options {
     uint32_t connect_timeout_ms; /* one address; default 3000 */
     uint32_t dial_timeout_ms;    /* the whole attempt; default 8000 */
-    uint32_t stall_timeout_ms;   /* TCP_USER_TIMEOUT of upstream sockets; default 600000 */
+    uint32_t stall_timeout_ms;   /* a peer that acknowledges nothing; default 10000 */
     uint32_t buffer_bytes;       /* unread bytes held per upstream stream; default 256 KiB */
 };
 

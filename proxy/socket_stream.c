@@ -7,6 +7,7 @@
 #include "base/err.h"
 #include "proxy/keep_bytes.h"
 #include "proxy/linger.h"
+#include "proxy/stall.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -23,6 +24,7 @@ struct socket_stream {
     struct watch *watch;
     struct buf unread;
     struct timer retry; /* no chunk to read into: try again */
+    struct stall stall;
     int fd;
     int read_err; /* what peek says after the unread bytes: ERR_EOF or why it broke; 0 while open */
     int write_err;      /* 0 while writing works */
@@ -166,6 +168,15 @@ static ssize_t fail_write(struct socket_stream *socket, int err)
     return err;
 }
 
+static void on_peer_gone(void *owner)
+{
+    struct socket_stream *socket = owner;
+    socket->write_err = -ETIMEDOUT;
+    if (!socket->read_err)
+        end_reading(socket, -ETIMEDOUT);
+    stream_signal(&socket->stream);
+}
+
 static ssize_t socket_write(struct stream *stream, const struct span *spans, int count)
 {
     struct socket_stream *socket = socket_stream_of(stream);
@@ -185,6 +196,7 @@ static ssize_t socket_write(struct stream *stream, const struct span *spans, int
         return fail_write(socket, -errno);
     if (taken < 0)
         taken = 0;
+    stall_wrote(&socket->stall);
     if ((size_t)taken < total) {
         socket->wants_room = true;
         watch_for(socket, socket->watched | WATCH_WRITE);
@@ -200,6 +212,7 @@ static int socket_finish(struct stream *stream)
     if (shutdown(socket->fd, SHUT_WR) < 0)
         return (int)fail_write(socket, -errno);
     socket->is_finished = true;
+    stall_wrote(&socket->stall);
     return 0;
 }
 
@@ -208,6 +221,7 @@ static void socket_free(struct socket_stream *socket)
 {
     stream_done(&socket->stream);
     timer_stop(&socket->retry);
+    stall_done(&socket->stall);
     watch_close(socket->watch);
     buf_done(&socket->unread);
     free(socket);
@@ -264,9 +278,18 @@ int socket_stream_new(struct loop *loop, int fd, size_t buffer_bytes, struct str
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     buf_init(&socket->unread, loop_chunks(loop), buffer_bytes);
     timer_init(&socket->retry, loop, on_retry, socket);
+    stall_init(&socket->stall, loop, fd, 0, on_peer_gone, socket);
     stream_init(&socket->stream, loop, &socket_ops);
     *ret = &socket->stream;
     return 0;
+}
+
+void socket_stream_watch_peer(struct stream *stream, uint32_t limit_ms)
+{
+    struct socket_stream *socket = socket_stream_of(stream);
+    assert(stream->ops == &socket_ops);
+    stall_done(&socket->stall);
+    stall_init(&socket->stall, socket->retry.loop, socket->fd, limit_ms, on_peer_gone, socket);
 }
 
 static int socket_address(const struct stream *stream, bool is_peer, struct address *ret)

@@ -12,6 +12,9 @@
  * watch said. */
 int socket_stream_new(struct loop *loop, int fd, size_t buffer_bytes, struct stream **ret);
 
+/* From now on a peer that is gone (proxy/stall.h) breaks the stream with -ETIMEDOUT. */
+void socket_stream_watch_peer(struct stream *stream, uint32_t limit_ms);
+
 /* Of a stream made here. 0 or a negative code (a socket that was reset has no peer). */
 int socket_stream_local_address(const struct stream *stream, struct address *ret);
 int socket_stream_peer_address(const struct stream *stream, struct address *ret);

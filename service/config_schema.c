@@ -265,7 +265,7 @@ static const struct config_field timeouts_fields[] = {
      AT(config_timeouts, stall),
      .min = 1000,
      .max = 60 * MINUTE_MS,
-     .fallback = "10m"},
+     .fallback = "10s"},
     {.key = "tcp_idle",
      .type = &config_type_ms,
      AT(config_timeouts, tcp_idle),

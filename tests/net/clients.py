@@ -143,6 +143,20 @@ def expect_reset(address, port):
         raise SystemExit(f"got {data!r} instead of a reset")
 
 
+def expect_end(address, port, most_ms):
+    """What is sent is never acknowledged: the connection must break, not hang."""
+    with connect(address, port) as sock:
+        sock.sendall(b"x")
+        time.sleep(0.3)
+        sock.sendall(bytes(5000))
+        sock.settimeout(float(most_ms) / 1000)
+        try:
+            data = sock.recv(100)
+        except ConnectionResetError:
+            return
+        raise SystemExit(f"got {data!r} instead of a reset")
+
+
 def send_reset(address, port):
     """Resets a connection to servers.silent."""
     with connect(address, port) as sock:

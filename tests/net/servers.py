@@ -9,6 +9,7 @@ import socket
 import struct
 import sys
 import threading
+import time
 
 
 def family_of(address):
@@ -51,10 +52,11 @@ def banner(address, port):
     tcp_server(address, port, handle)
 
 
-def digest(address, port):
+def digest(address, port, late_seconds=0):
     """Reads an 8 byte length and that much (0: to the end of the stream), then answers with the
-    size and SHA-256 of what came."""
+    size and SHA-256 of what came. Looks at nothing for the first `late_seconds`."""
     def handle(client):
+        time.sleep(float(late_seconds))
         total, sha = 0, hashlib.sha256()
         size = struct.unpack(">Q", read_exactly(client, 8))[0]
         while (not size or total < size) and (data := client.recv(1 << 18)):

@@ -110,6 +110,18 @@ def ends_through_http(lab):
     ends(lab)
 
 
+def stalls(lab):
+    """A peer that only stopped reading is waited for; one that is gone breaks the connection"""
+    lab.dns()
+    lab.script("servers.py", "digest", WEB4, 7001, 8, port=7001)
+    lab.script("servers.py", "silent", WEB4, 7005, port=7005)
+    lab.run(lab.net, "nft 'add table inet gone; add chain inet gone in { type filter hook input priority 0; }; "
+                     "add rule inet gone in tcp dport 7005 meta length > 100 drop'")
+    lab.atlantic(config(lab, [DIRECT], "timeouts: {stall: 2s}\n")).on()
+    app(lab, "expect_end", WEB4, 7005, 15000)
+    app(lab, "upload", WEB4, 7001, 24 * MB)
+
+
 if __name__ == "__main__":
-    sys.exit(main("tcp", [direct, through_socks5, through_dante, through_http, through_https,
-                          ends_through_socks5, ends_through_http]))
+    sys.exit(main("tcp", [direct, stalls, through_socks5, through_dante, through_http,
+                          through_https, ends_through_socks5, ends_through_http]))

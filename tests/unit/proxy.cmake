@@ -21,6 +21,7 @@ atlantic_unit_test(pool LINKS proxy base)
 atlantic_unit_test(relay LINKS proxy fake base)
 atlantic_unit_test(relay_schedules LINKS proxy fake base)
 atlantic_unit_test(resolve LINKS proxy base)
+atlantic_unit_test(stall SOURCES tcp_pair.c LINKS proxy base)
 atlantic_unit_test(socket_stream SOURCES tcp_pair.c LINKS proxy stream_contract base)
 atlantic_unit_test(socks5 LINKS proxy base)
 atlantic_unit_test(tls_contract SOURCES tcp_pair.c tls_peer.c

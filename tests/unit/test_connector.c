@@ -90,9 +90,8 @@ static void on_done(void *owner, int fd, int err)
 
 static void start(struct fixture *f, const struct address *addresses, size_t count)
 {
-    const struct connector_options options = {.timeout_ms = TIMEOUT_MS, .stall_timeout_ms = 10000};
     assert_int_equal(
-        connector_start(f->loop, &options, addresses, count, on_done, f, &f->connector), 0);
+        connector_start(f->loop, TIMEOUT_MS, addresses, count, on_done, f, &f->connector), 0);
     assert_int_equal(f->done, 0);
 }
 
@@ -157,8 +156,7 @@ static void test_silence(void **state)
 static void test_no_address(void **state)
 {
     struct fixture *f = *state;
-    const struct connector_options options = {.timeout_ms = TIMEOUT_MS};
-    assert_int_equal(connector_start(f->loop, &options, NULL, 0, on_done, f, &f->connector),
+    assert_int_equal(connector_start(f->loop, TIMEOUT_MS, NULL, 0, on_done, f, &f->connector),
                      -EINVAL);
 }
 
