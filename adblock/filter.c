@@ -8,6 +8,8 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 
+static _Atomic uint64_t last_serial;
+
 static struct hostset hostset_at(const struct image *image, enum image_section buckets,
                                  enum image_section entries)
 {
@@ -31,6 +33,7 @@ int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter 
     if (!filter)
         return -ENOMEM;
     atomic_init(&filter->references, 1);
+    filter->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
     filter->image = image;
     filter->is_mapped = is_mapped;
     filter->names = hostset_at(&image, IMAGE_NAME_BUCKETS, IMAGE_NAME_ENTRIES);
@@ -50,6 +53,11 @@ struct filter *filter_ref(struct filter *filter)
     if (filter)
         atomic_fetch_add_explicit(&filter->references, 1, memory_order_relaxed);
     return filter;
+}
+
+uint64_t filter_serial(const struct filter *filter)
+{
+    return filter ? filter->serial : 0;
 }
 
 void filter_unref(struct filter *filter)

@@ -57,6 +57,9 @@ int filter_save(const struct filter *filter, const char *path);
 int filter_open(const char *path, struct filter **ret);
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter);
+/* No other filter of this process has or had it; never 0, which NULL has. Says whether a verdict
+ * that was kept is still this filter's, which its address does not: that is used again. */
+uint64_t filter_serial(const struct filter *filter);
 
 /* A name that somebody wants to reach: a DNS question, a TLS server name, a SOCKS target. */
 struct filter_name {

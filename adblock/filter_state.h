@@ -13,6 +13,7 @@
 
 struct filter {
     atomic_uint references;
+    uint64_t serial;
     struct image image;
     struct hostset names, suffixes;
     struct netset rules;

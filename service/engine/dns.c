@@ -388,6 +388,11 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
     return ask_by_policy(dns, &ask, true, asker, to, capacity, ret);
 }
 
+void dns_wait_set_owner(struct dns_wait *wait, void *owner)
+{
+    wait->owner = owner;
+}
+
 void dns_wait_cancel(struct dns_wait *wait)
 {
     struct dns_job *job;

@@ -55,6 +55,8 @@ struct dns_asker {
 ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dns_asker *asker,
                 uint8_t *to, size_t capacity, struct dns_wait **ret);
 void dns_wait_cancel(struct dns_wait *wait); /* NULL is accepted */
+/* Whom on_answer is told: for askers who need memory only once they have to wait. */
+void dns_wait_set_owner(struct dns_wait *wait, void *owner);
 
 /* The same for a question that is not to be filtered: of our own, for what was judged already. */
 ssize_t dns_resolve(struct dns *dns, const void *query, size_t size,

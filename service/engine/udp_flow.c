@@ -35,7 +35,7 @@ struct udp_flow {
 
     /* The last peer that was judged, and by which filter: the next datagram is mostly alike. */
     struct endpoint judged;
-    const struct filter *judged_by;
+    uint64_t judged_by; /* filter_serial */
     bool is_blocked;
 
     struct list questions;
@@ -77,27 +77,36 @@ static void on_answer(void *owner, const uint8_t *answer, size_t size)
     question_free(question);
 }
 
+/* Keep whom to answer; otherwise the question is dropped. */
+static void wait_for_answer(struct udp_flow *flow, const struct endpoint *server,
+                            struct dns_wait *wait)
+{
+    struct question *question = NULL;
+
+    if (flow->question_count < QUESTIONS_MAX)
+        question = malloc(sizeof(*question));
+    if (!question) {
+        flow->traffic->flows.counters.dropped++;
+        dns_wait_cancel(wait);
+        return;
+    }
+    *question = (struct question){.flow = flow, .server = *server, .wait = wait};
+    dns_wait_set_owner(wait, question);
+    list_append(&flow->questions, &question->node);
+    flow->question_count++;
+}
+
+/* What is answered at once takes no memory: most of what is blocked, and what is in the cache. */
 static void ask(struct udp_flow *flow, const struct endpoint *server, const void *data, size_t size)
 {
-    struct question *question = malloc(sizeof(*question));
-    struct dns_asker asker = {&flow->client->client, false, on_answer, question};
+    struct dns_asker asker = {&flow->client->client, false, on_answer, NULL};
+    struct dns_wait *wait;
     uint8_t answer[DNS_MESSAGE_MAX];
-    ssize_t got;
+    ssize_t got = dns_ask(flow->traffic->dns, data, size, &asker, answer, DNS_UDP_OURS, &wait);
 
-    if (!question || flow->question_count >= QUESTIONS_MAX) {
-        flow->traffic->flows.counters.dropped++;
-        free(question);
-        return;
-    }
-    *question = (struct question){.flow = flow, .server = *server};
-    got = dns_ask(flow->traffic->dns, data, size, &asker, answer, DNS_UDP_OURS, &question->wait);
-    if (got == 0) {
-        list_append(&flow->questions, &question->node);
-        flow->question_count++;
-        return;
-    }
-    free(question);
-    if (got > 0)
+    if (got == 0)
+        wait_for_answer(flow, server, wait);
+    else if (got > 0)
         dgram_send(flow->client, server, answer, (size_t)got);
 }
 
@@ -302,7 +311,7 @@ static int ensure_association(struct udp_flow *flow, const struct endpoint *peer
 static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
 {
     struct traffic *traffic = flow->traffic;
-    const struct filter *filter = traffic->decisions.filter(traffic->decisions.owner);
+    uint64_t filter = filter_serial(traffic->decisions.filter(traffic->decisions.owner));
     const char *host = peer->name;
 
     if (flow->judged_by == filter && endpoint_is_equal(&flow->judged, peer))
