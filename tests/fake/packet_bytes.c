@@ -28,14 +28,15 @@ static uint32_t get32(const uint8_t *at)
     return (uint32_t)get16(at) << 16 | get16(at + 2);
 }
 
-/* The obvious way, sixteen bits at a time. */
+/* The obvious way, sixteen bits at a time. 32 bits hold the sum of a whole packet. */
 static uint32_t add(uint32_t sum, const uint8_t *data, size_t size)
 {
-    for (size_t i = 0; i < size; i++) {
-        sum += i % 2 ? data[i] : (uint32_t)data[i] << 8;
-        sum = (sum & 0xffff) + (sum >> 16);
-    }
-    return sum;
+    for (size_t i = 0; i + 1 < size; i += 2)
+        sum += (uint32_t)data[i] << 8 | data[i + 1];
+    if (size % 2)
+        sum += (uint32_t)data[size - 1] << 8;
+    sum = (sum & 0xffff) + (sum >> 16);
+    return (sum & 0xffff) + (sum >> 16);
 }
 
 static uint16_t transport_sum(const struct address *from, const struct address *to,

@@ -1,18 +1,26 @@
 /* Everything that can come out of the TUN device. The input is a small script: raw packets, whose
  * checksums are made right so that they get past the reader, TCP segments near the truth about a
- * connection that exists, what its owner does, and time. */
+ * connection that exists, what its owner does, and time. The last byte says whether the device has
+ * vnet headers, and how it then describes what it hands over. */
 #include "tests/fake/tun_rig.h"
 
 #include "base/err.h"
 
+#include <linux/virtio_net.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
+
+#ifndef VIRTIO_NET_HDR_GSO_UDP_L4 /* Linux 6.2 */
+#define VIRTIO_NET_HDR_GSO_UDP_L4 5
+#endif
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 enum { STREAMS = 4, STEPS_MAX = 200, SOURCE_BYTES = 8192 };
+enum { SHORT_WAIT_MS = 20, TICK_MS = 250 }; /* the latter is lwIP's */
 
 struct script {
     const uint8_t *at, *end;
@@ -24,6 +32,7 @@ struct world {
     int next;
     uint32_t seq, ack; /* what the client of the scripted connection would use */
     bool is_ipv6;
+    uint8_t offload; /* what the next packet is said to be */
 };
 
 static struct seen seen;
@@ -59,6 +68,39 @@ static struct address address(struct world *world, uint8_t last, uint16_t port)
     return address;
 }
 
+/* As the kernel would: what is left to the device is finished there. */
+static void finish_checksum(const struct virtio_net_hdr *header, struct seen *one)
+{
+    uint32_t sum = 0;
+    size_t start = header->csum_start, at = start + header->csum_offset;
+    if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+        return;
+    if (at + 2 > one->total)
+        abort();
+    for (size_t i = start; i < one->total; i++)
+        sum += (i - start) % 2 ? one->bytes[i] : (uint32_t)one->bytes[i] << 8;
+    while (sum >> 16)
+        sum = (sum & 0xffff) + (sum >> 16);
+    one->bytes[at] = (uint8_t)(~sum >> 8);
+    one->bytes[at + 1] = (uint8_t)~sum;
+}
+
+static bool receive(struct world *world)
+{
+    struct virtio_net_hdr header = {0};
+    struct iovec parts[] = {{&header, sizeof(header)}, {seen.bytes, sizeof(seen.bytes)}};
+    size_t skip = world->rig.has_vnet ? sizeof(header) : 0;
+    ssize_t got = world->rig.has_vnet ? readv(world->rig.fd, parts, 2)
+                                      : recv(world->rig.fd, seen.bytes, sizeof(seen.bytes), 0);
+    if (got <= 0)
+        return false;
+    seen.total = (size_t)got - skip;
+    finish_checksum(&header, &seen);
+    if (!seen_read(&seen))
+        abort(); /* we never send what is malformed */
+    return true;
+}
+
 static void collect(struct world *world)
 {
     while (world->rig.inbound_count > 0) {
@@ -73,24 +115,46 @@ static void collect(struct world *world)
         if (inbound_admit(inbound, slot) < 0)
             *slot = NULL;
     }
-    for (ssize_t got; (got = recv(world->rig.fd, seen.bytes, sizeof(seen.bytes), 0)) > 0;) {
-        seen.total = (size_t)got;
-        if (!seen_read(&seen))
-            abort(); /* we never send what is malformed */
+    while (receive(world))
         if (seen.protocol == IPPROTO_TCP && !seen.is_fragment && !(seen.flags & RST))
             world->ack = seen.seq + (uint32_t)seen.size + (seen.flags & (SYN | FIN) ? 1U : 0U);
+}
+
+/* Superpackets are cut only if they are UDP's; the kernel tells no lies about the others. */
+static struct virtio_net_hdr describe(uint8_t offload)
+{
+    struct virtio_net_hdr header = {0};
+    if (offload & 1)
+        header.flags = VIRTIO_NET_HDR_F_NEEDS_CSUM;
+    if (offload & 2) {
+        header.gso_type = offload & 4 ? VIRTIO_NET_HDR_GSO_TCPV4 : VIRTIO_NET_HDR_GSO_UDP_L4;
+        header.gso_size = (uint16_t)(offload * 8U);
     }
+    return header;
 }
 
 static void put(struct world *world, size_t size)
 {
     if (size == 0)
         return;
-    if (send(world->rig.fd, packet, size, 0) < 0)
+    struct virtio_net_hdr header = describe(world->offload);
+    struct iovec parts[] = {{&header, sizeof(header)}, {packet, size}};
+    if (writev(world->rig.fd, world->rig.has_vnet ? parts : parts + 1,
+               world->rig.has_vnet ? 2 : 1) < 0)
         abort();
-    for (int i = 0; i < 3; i++)
-        loop_run_once(world->rig.loop, 0);
+    loop_run_once(world->rig.loop, 0);
     collect(world);
+}
+
+/* Most of the time of a run went into turns of the loop in which nothing is due: a step is as long
+ * as what it waits for. */
+static void pass(struct world *world, unsigned steps, uint64_t step_ms)
+{
+    struct loop *loop = world->rig.loop;
+    for (unsigned i = 0; i < steps; i++) {
+        loop_fake_clock(loop, loop_now_ms(loop) + step_ms);
+        loop_run_once(loop, 0);
+    }
 }
 
 static void put_raw(struct world *world, struct script *script, bool is_fixed)
@@ -183,8 +247,7 @@ static void act(struct world *world, struct script *script)
         break;
     default: break;
     }
-    for (int i = 0; i < 3; i++)
-        loop_run_once(world->rig.loop, 0);
+    loop_run_once(world->rig.loop, 0);
     collect(world);
 }
 
@@ -199,6 +262,8 @@ static void step(struct world *world, struct script *script)
 {
     uint8_t what = take8(script);
     world->is_ipv6 = what & 0x80;
+    if (world->rig.has_vnet && what & 0x40)
+        world->offload = take8(script);
     switch (what & 15) {
     case 0: put_raw(world, script, false); break;
     case 1: put_raw(world, script, true); break;
@@ -206,8 +271,8 @@ static void step(struct world *world, struct script *script)
     case 3: put_datagram(world, script); break;
     case 4: put_fragment(world, script); break;
     case 5: answer(world, script); break;
-    case 6: rig_pass_ms(&world->rig, (uint64_t)take8(script) * 20); break;
-    case 7: rig_pass_ms(&world->rig, (uint64_t)take8(script) * 200); break;
+    case 6: pass(world, take8(script) % 32U, SHORT_WAIT_MS); break;
+    case 7: pass(world, take8(script), TICK_MS); break;
     case 8:
     case 9:
     case 10: act(world, script); break;
@@ -223,7 +288,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct netstack_options options = rig_options();
     memset(&world, 0, sizeof(world));
     options.echo = NETSTACK_ECHO_ANSWER;
-    rig_open(&world.rig, &options, false);
+    rig_open(&world.rig, &options, size > 0 && data[size - 1] & 1);
     world.rig.keeps_one_dgram = true;
     for (int i = 0; i < STEPS_MAX && script.at < script.end; i++)
         step(&world, &script);
