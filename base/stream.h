@@ -52,6 +52,7 @@ struct stream {
     loop_fn *on_wake; /* NULL: nobody is listening */
     void *owner;
     struct deferred wake;
+    bool is_opening; /* the peer has not confirmed the handshake yet; it may not exist */
 };
 
 /* For owners. */

@@ -279,6 +279,7 @@ struct netstack_stats netstack_stats(const struct netstack *netstack)
         .tcp = netstack->tcp.flows.counts[FLOW_STREAM],
         .udp = (uint32_t)netstack->udp.clients.count,
         .knocks = netstack->tcp.flows.counts[FLOW_KNOCK],
+        .half_open = syn_gate_half_open(&netstack->gate),
     };
 }
 

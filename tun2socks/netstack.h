@@ -25,10 +25,11 @@ enum netstack_offload {
 };
 
 struct netstack_options {
-    uint16_t mtu;          /* of the device */
-    uint32_t tcp_max;      /* connections at a time */
-    uint32_t knocks_max;   /* SYNs waiting for an answer */
-    uint32_t udp_max;      /* application sockets at a time */
+    uint16_t mtu;     /* of the device */
+    uint32_t tcp_max; /* connections at a time */
+    uint32_t
+        knocks_max;   /* half-open: SYNs that wait for an answer, or whose answer is unconfirmed */
+    uint32_t udp_max; /* application sockets at a time */
     uint32_t udp_idle_ms;  /* default 60000; RFC 4787 sec. 4.3 wants >= 2 min for unknown use */
     uint32_t buffer_bytes; /* per direction and connection: receive window and send queue */
     enum netstack_echo echo;
@@ -45,6 +46,7 @@ struct netstack_stats {
     uint64_t bad_packets, refused_tcp, refused_udp, dropped_out;
     uint64_t dropped_in; /* no memory to keep it in; TCP will send it again */
     uint32_t tcp, udp, knocks;
+    uint32_t half_open; /* knocks, and streams whose handshake is not done */
 };
 
 /* `tun_fd`: an open TUN device with IFF_NO_PI, not blocking; with_vnet: IFF_VNET_HDR is on

@@ -97,11 +97,16 @@ static struct knock *knock_new(struct syn_gate *gate, const struct packet *syn)
     return knock;
 }
 
+uint32_t syn_gate_half_open(const struct syn_gate *gate)
+{
+    return gate->stack->flows.counts[FLOW_KNOCK] + gate->stack->opening;
+}
+
 void syn_gate_knock(struct syn_gate *gate, const struct packet *syn)
 {
     struct flow_table *flows = &gate->stack->flows;
     struct knock *knock = NULL;
-    if (!gate->is_closed && flows->counts[FLOW_KNOCK] < gate->limit && !flow_table_is_full(flows))
+    if (!gate->is_closed && syn_gate_half_open(gate) < gate->limit && !flow_table_is_full(flows))
         knock = knock_new(gate, syn);
     if (knock && flow_table_add(flows, &knock->flow) < 0) {
         free(knock);

@@ -11,7 +11,7 @@ struct tcp_stack;
 
 struct syn_gate {
     struct tcp_stack *stack;
-    uint32_t limit;
+    uint32_t limit;   /* of half-open connections */
     uint64_t refused; /* at a limit */
     bool is_closed;
     void (*on_inbound)(void *owner, struct inbound *inbound);
@@ -20,6 +20,8 @@ struct syn_gate {
 
 /* A SYN whose 4-tuple is not in the table. At a limit it is answered with a reset at once. */
 void syn_gate_knock(struct syn_gate *gate, const struct packet *syn);
+/* SYNs that wait for an answer, and streams whose client has not confirmed it. */
+uint32_t syn_gate_half_open(const struct syn_gate *gate);
 /* A further packet of a 4-tuple that knocks. True: the knock is over (the client started again) and
  * the packet is a new one. */
 bool syn_gate_input(struct flow *flow, const struct packet *packet);

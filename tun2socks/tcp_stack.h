@@ -20,6 +20,7 @@ struct tcp_stack {
     struct flow_table flows;
     struct netif netif;
     struct tcp_pcb_listen *listener;
+    uint32_t opening;   /* streams whose handshake the client has not confirmed */
     struct list hot;    /* streams that need lwIP's timers */
     struct list dirty;  /* streams with bytes to send at the end of the turn */
     struct timer tick;  /* lwIP's, while there is something hot */

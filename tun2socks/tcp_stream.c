@@ -63,10 +63,19 @@ static void on_err(void *arg, err_t err)
     stream_signal(&tcp->stream);
 }
 
+static void set_open(struct tcp_stream *tcp)
+{
+    tcp->stack->opening -= tcp->stream.is_opening;
+    tcp->stream.is_opening = false;
+    tcp->quiet_ticks = 0;
+}
+
+/* The handshake is done; or, without a pcb, there was no memory for it. */
 static err_t on_accept(void *arg, struct tcp_pcb *pcb, err_t err)
 {
-    (void)arg;
-    (void)pcb;
+    struct tcp_stream *tcp = arg;
+    if (pcb)
+        set_open(tcp);
     return err;
 }
 
@@ -77,6 +86,7 @@ static void on_destroy(u8_t id, void *data)
     if (!tcp) /* the listener's */
         return;
     tcp->pcb = NULL;
+    set_open(tcp);
     held_clear(&tcp->held);
     flow_table_remove(&tcp->stack->flows, &tcp->flow);
 }
@@ -91,6 +101,8 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
     struct tcp_stream *tcp = opening;
     (void)listener;
     tcp->pcb = pcb;
+    tcp->stream.is_opening = true;
+    tcp->stack->opening++;
     tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
     tcp_ext_arg_set(pcb, id, tcp);
     tcp_arg(pcb, tcp);

@@ -10,6 +10,7 @@
 #include <errno.h>
 
 enum {
+    OPENING_QUIET_MAX = 20,   /* ticks of 250 ms until a client has to have confirmed our answer */
     RELEASED_QUIET_MAX = 240, /* ticks of 250 ms without progress after the owner let go */
     SILENT_MIN = 5,           /* after so many minutes a connection is probed, once a minute */
     PROBES_MAX = 3,           /* a kernel that knows the connection answers the first */
@@ -129,9 +130,19 @@ static bool is_stuck(struct tcp_stream *tcp)
     return ++tcp->quiet_ticks > RELEASED_QUIET_MAX;
 }
 
+/* A kernel that asked answers at once; lwIP would wait for four times as long. */
+static bool is_unconfirmed(struct tcp_stream *tcp)
+{
+    return tcp->pcb && tcp->stream.is_opening && ++tcp->quiet_ticks > OPENING_QUIET_MAX;
+}
+
 void tcp_stream_after_tick(struct list *hot_node)
 {
     struct tcp_stream *tcp = list_item(hot_node, struct tcp_stream, hot);
+    if (is_unconfirmed(tcp)) {
+        lose(tcp, -ETIMEDOUT, true);
+        return;
+    }
     if (is_stuck(tcp))
         tcp_drop(tcp, true);
     tcp_settle(tcp);

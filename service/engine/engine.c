@@ -146,6 +146,7 @@ void engine_free(struct engine *engine)
     name_cache_free(engine->traffic.names);
     dialer_free(engine->traffic.connector.dialer);
     pool_free(engine->traffic.connector.pool);
+    flows_done(&engine->traffic.flows);
     config_unref(engine->config);
     config_unref(engine->dns_config);
     free(engine);

@@ -110,6 +110,7 @@ static void set_limits(struct engine *engine, const struct config *config)
 
     traffic->flows.max[FLOW_TCP] = config->limits.tcp_flows;
     traffic->flows.max[FLOW_UDP] = config->limits.udp_flows;
+    traffic->flows.destinations.limit = config->limits.tcp_per_destination;
     traffic->relay.idle_timeout_ms = config->timeouts.tcp_idle;
     traffic->relay.half_close_timeout_ms = config->timeouts.tcp_half_closed;
     traffic->refuses_quic = config->refuses_quic;

@@ -11,15 +11,40 @@ void flows_init(struct flows *flows, struct loop *loop, flow_tally_fn *find_tall
 {
     *flows = (struct flows){.loop = loop, .next_id = 1, .find_tally = find_tally, .owner = owner};
     list_init(&flows->all);
+    destinations_init(&flows->destinations);
+}
+
+void flows_done(struct flows *flows)
+{
+    destinations_done(&flows->destinations);
+}
+
+static int enter_destination(struct flows *flows, enum flow_kind kind,
+                             const struct endpoint *target, struct destination **ret)
+{
+    int err;
+
+    if (kind != FLOW_TCP)
+        return 0;
+    err = destinations_enter(&flows->destinations, target, ret);
+    if (err == ERR_LIMIT)
+        flows->counters.refused_per_destination++;
+    return err;
 }
 
 int flow_init(struct flow *flow, struct flows *flows, enum flow_kind kind, const char *door,
               const struct address *client, const struct endpoint *target)
 {
+    struct destination *destination = NULL;
+    int err;
+
     if (flows->live[kind] >= flows->max[kind]) {
         flows->counters.refused_at_limit[kind]++;
         return ERR_LIMIT;
     }
+    err = enter_destination(flows, kind, target, &destination);
+    if (err < 0)
+        return err;
     *flow = (struct flow){
         .flows = flows,
         .id = flows->next_id++,
@@ -27,6 +52,7 @@ int flow_init(struct flow *flow, struct flows *flows, enum flow_kind kind, const
         .door = door,
         .client = *client,
         .target = *target,
+        .destination = destination,
         .started_at_ms = loop_now_ms(flows->loop),
     };
     list_append(&flows->all, &flow->node);
@@ -41,6 +67,8 @@ void flow_done(struct flow *flow)
 {
     list_remove(&flow->node);
     flow->flows->live[flow->kind]--;
+    if (flow->destination)
+        destinations_leave(&flow->flows->destinations, flow->destination);
     upstream_unref(flow->upstream);
     free(flow->host);
 }

@@ -8,6 +8,7 @@
 #include "base/list.h"
 #include "proxy/relay.h"
 #include "proxy/upstream.h"
+#include "service/engine/destinations.h"
 
 #include <stddef.h>
 #include <stdint.h>
@@ -38,6 +39,7 @@ struct flow {
     char *host;                /* from the hello, the Host header or the name cache; NULL unknown */
     struct upstream *upstream; /* counted; NULL before the first dial */
     struct tally *tally;       /* the upstream's */
+    struct destination *destination; /* of TCP; else NULL */
     struct relay_bytes bytes;
     uint64_t started_at_ms;
 };
@@ -48,9 +50,10 @@ typedef struct tally *flow_tally_fn(void *owner, const char *upstream);
 
 struct flow_counters {
     uint64_t opened[FLOW_KINDS], refused_at_limit[FLOW_KINDS];
-    uint64_t failed;  /* no upstream could carry it */
-    uint64_t blocked; /* by a verdict */
-    uint64_t dropped; /* datagrams that found a queue full */
+    uint64_t refused_per_destination; /* of TCP, beside those */
+    uint64_t failed;                  /* no upstream could carry it */
+    uint64_t blocked;                 /* by a verdict */
+    uint64_t dropped;                 /* datagrams that found a queue full */
 };
 
 struct flows {
@@ -58,14 +61,16 @@ struct flows {
     struct loop *loop;
     uint64_t next_id;
     uint32_t live[FLOW_KINDS], max[FLOW_KINDS];
+    struct destinations destinations; /* of TCP: a UDP socket has many */
     struct flow_counters counters;
     flow_tally_fn *find_tally;
     void *owner;
 };
 
 void flows_init(struct flows *flows, struct loop *loop, flow_tally_fn *find_tally, void *owner);
+void flows_done(struct flows *flows); /* of none */
 
-/* Enter the registry. 0, or ERR_LIMIT (counted; then flow_done must not be called). */
+/* Enter the registry. 0, ERR_LIMIT (counted) or -ENOMEM; then flow_done must not be called. */
 int flow_init(struct flow *flow, struct flows *flows, enum flow_kind kind, const char *door,
               const struct address *client, const struct endpoint *target);
 void flow_done(struct flow *flow);

@@ -296,14 +296,18 @@ static void on_silence(struct tcp_flow *flow)
         go_on(flow);
 }
 
+/* A SYN alone makes nobody dial: it may be one of a flood, from nowhere. The door gives those up.
+ */
 static void on_sniff_timeout(void *owner)
 {
     struct tcp_flow *flow = owner;
 
     if (flow->is_gated)
         leave(flow);
-    else
+    else if (!flow->client->is_opening)
         on_silence(flow);
+    else if (timer_start(&flow->sniffing, SNIFF_TIMEOUT_MS) < 0)
+        refuse(flow, -ENOMEM);
 }
 
 static void look(void *owner)
@@ -386,15 +390,13 @@ static void begin(struct tcp_flow *flow)
 void tcp_flow_start(struct traffic *traffic, struct inbound *inbound)
 {
     struct tcp_flow *flow = calloc(1, sizeof(*flow));
+    int err = flow ? flow_init(&flow->flow, &traffic->flows, FLOW_TCP, inbound->door,
+                               &inbound->client, &inbound->target)
+                   : -ENOMEM;
 
-    if (!flow) {
-        inbound_refuse(inbound, -ENOMEM);
-        return;
-    }
-    if (flow_init(&flow->flow, &traffic->flows, FLOW_TCP, inbound->door, &inbound->client,
-                  &inbound->target) < 0) {
+    if (err < 0) {
         free(flow);
-        inbound_refuse(inbound, ERR_LIMIT);
+        inbound_refuse(inbound, err);
         return;
     }
     flow->traffic = traffic;

@@ -8,7 +8,9 @@
 #include <stdio.h>
 #include <string.h>
 
-enum { TX_QUEUE_PACKETS = 1000 };
+/* What arrives while the worker is not on a CPU has to fit: a flood of small packets would
+ * otherwise push out everybody's acknowledgements within milliseconds. */
+enum { TX_QUEUE_PACKETS = 5000 };
 
 /* Addresses of a link that is on the way up or down may come and go between the two dumps; the
  * events that follow bring us back here. */

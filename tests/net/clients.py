@@ -4,12 +4,14 @@
 """
 
 import concurrent.futures
+import errno
 import hashlib
 import os
 import random
 import socket
 import struct
 import sys
+import threading
 import time
 
 
@@ -195,6 +197,63 @@ def refused_fast(address, port, most_ms):
     took = (time.monotonic() - began) * 1000
     if took > float(most_ms):
         raise SystemExit(f"took {took:.0f} ms")
+
+
+def hold(address, port, count, most_ms):
+    """Opens connections one after the other, keeps them until its input ends, and says how many there
+    are. A refusal comes at once."""
+    held, refused = [], 0
+    for _ in range(int(count)):
+        began = time.monotonic()
+        try:
+            held.append(connect(address, port))
+        except ConnectionRefusedError:
+            refused += 1
+            if (time.monotonic() - began) * 1000 > float(most_ms):
+                raise SystemExit("a refusal took too long") from None
+    print(f"{len(held)} open, {refused} refused", flush=True)
+    sys.stdin.read()
+
+
+def knock(address, port, count, most_ms):
+    """The same where nobody answers."""
+    socks = [socket.socket() for _ in range(int(count))]
+    for sock in socks:
+        sock.setblocking(False)
+        sock.connect_ex((address, int(port)))
+    time.sleep(float(most_ms) / 1000)
+    errors = [sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for sock in socks]
+    print(f"{errors.count(0)} waiting, {errors.count(errno.ECONNREFUSED)} refused", flush=True)
+    sys.stdin.read()
+
+
+def udp_sockets(address, port, count, most_ms):
+    """The same for sockets that send one datagram each, to somebody who does not answer."""
+    socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(count))]
+    for sock in socks:
+        sock.connect((address, int(port)))
+        sock.send(b"anybody?")
+    time.sleep(float(most_ms) / 1000)
+    errors = [sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for sock in socks]
+    print(f"{errors.count(0)} open, {errors.count(errno.ECONNREFUSED)} refused", flush=True)
+    sys.stdin.read()
+
+
+def steady(address, port):
+    """Reads from servers.paced; between two lines of its input it counts, and then says which share of
+    that server's pace it had."""
+    got = {"bytes": 0, "pace": 1}
+
+    def read():
+        with connect(address, port) as sock:
+            got["pace"] = struct.unpack(">Q", sock.recv(8))[0]
+            while data := sock.recv(1 << 18):
+                got["bytes"] += len(data)
+    threading.Thread(target=read, daemon=True).start()
+    sys.stdin.readline()
+    began, first = time.monotonic(), got["bytes"]
+    sys.stdin.readline()
+    print((got["bytes"] - first) / (time.monotonic() - began) / got["pace"], flush=True)
 
 
 def udp(address, port, size, count=1):

@@ -81,6 +81,19 @@ def source(address, port):
     tcp_server(address, port, handle)
 
 
+def paced(address, port, pace):
+    """Says its pace (8 bytes) and sends that many bytes each second. What was missed is made up for, as
+    far as the network lets it, within a second."""
+    def handle(client):
+        client.sendall(struct.pack(">Q", int(pace)))
+        block, at = bytes(int(pace) // 100), time.monotonic()
+        while True:
+            at = max(at + 0.01, time.monotonic() - 1)
+            time.sleep(max(0, at - time.monotonic()))
+            client.sendall(block)
+    tcp_server(address, port, handle)
+
+
 def resetter(address, port):
     """Reads one byte, then resets."""
     def handle(client):

@@ -4,6 +4,7 @@ target_link_libraries(engine_lab PUBLIC engine tun2socks proxy adblock config ba
   PRIVATE atlantic_flags PkgConfig::CMOCKA)
 atlantic_unit_test(connect LINKS engine_lab engine)
 atlantic_unit_test(decisions LINKS engine adblock base)
+atlantic_unit_test(destinations LINKS engine base)
 atlantic_unit_test(dns LINKS engine_lab engine)
 atlantic_unit_test(flow LINKS engine base)
 atlantic_unit_test(upstream_admission SOURCES admission_lab.c LINKS engine adblock proxy base)

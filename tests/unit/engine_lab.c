@@ -50,6 +50,7 @@ void engine_lab_open(struct engine_lab *lab)
     traffic->loop = lab->loop;
     flows_init(&traffic->flows, lab->loop, find_tally, lab);
     traffic->flows.max[FLOW_TCP] = traffic->flows.max[FLOW_UDP] = 100;
+    traffic->flows.destinations.limit = 100;
     traffic->connector = (struct connector){lab->loop, pool_new(), dialer_new(lab->loop, &defaults),
                                             NULL,      on_outcome, lab};
     traffic->decisions.filter = filter_in_force;
@@ -75,6 +76,7 @@ void engine_lab_close(struct engine_lab *lab)
     pool_free(traffic->connector.pool);
     name_cache_free(traffic->names);
     filter_unref(lab->filter);
+    flows_done(&traffic->flows);
     loop_free(lab->loop);
 }
 

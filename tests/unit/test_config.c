@@ -103,7 +103,7 @@ static const char full[] = "upstreams:\n"
                            "refuse_quic: false\n"
                            "allow_lan: true\n"
                            "allow_private_upstreams: true\n"
-                           "limits: {tcp_flows: 100, memory_size: 64MiB}\n"
+                           "limits: {tcp_flows: 100, tcp_per_destination: 7, memory_size: 64MiB}\n"
                            "timeouts: {udp_idle: 2m}\n"
                            "log: {level: debug, names: true}\n"
                            "worker: {user: nobody, group: nogroup}\n";
@@ -144,6 +144,7 @@ static void test_every_key(void **state)
     assert_true(config->filter.lists[0].enabled);
     assert_false(config->filter.lists[1].enabled);
     assert_string_equal(config->filter.allow[0], "good.example");
+    assert_int_equal(config->limits.tcp_per_destination, 7);
     assert_int_equal(config->limits.memory_bytes, 64 * 1024 * 1024);
     assert_int_equal(config->log_level, LOG_DEBUG);
     assert_string_equal(config->group, "nogroup");

@@ -33,6 +33,7 @@ static int setup(void **state)
     flows_init(&lab->flows, lab->loop, find_tally, lab);
     lab->flows.max[FLOW_TCP] = 2;
     lab->flows.max[FLOW_UDP] = 1;
+    lab->flows.destinations.limit = 2;
     address_parse("192.0.2.1:4000", &lab->client);
     endpoint_parse("198.51.100.7:443", 0, &lab->target);
     *state = lab;
@@ -42,6 +43,7 @@ static int setup(void **state)
 static int teardown(void **state)
 {
     struct lab *lab = *state;
+    flows_done(&lab->flows);
     loop_free(lab->loop);
     free(lab);
     return 0;
@@ -74,6 +76,26 @@ static void test_limits_are_per_kind(void **state)
     flow_done(&udp[0]);
     assert_int_equal(lab->flows.live[FLOW_TCP] + lab->flows.live[FLOW_UDP], 0);
     assert_true(list_is_empty(&lab->flows.all));
+}
+
+static void test_one_destination_leaves_room_for_others(void **state)
+{
+    struct lab *lab = *state;
+    struct flow flows[3], udp;
+
+    lab->flows.max[FLOW_TCP] = 100;
+    assert_int_equal(enter(lab, &flows[0], FLOW_TCP), 0);
+    assert_int_equal(enter(lab, &flows[1], FLOW_TCP), 0);
+    assert_int_equal(enter(lab, &flows[2], FLOW_TCP), ERR_LIMIT);
+    assert_int_equal(lab->flows.counters.refused_per_destination, 1);
+    assert_int_equal(lab->flows.counters.refused_at_limit[FLOW_TCP], 0);
+    assert_int_equal(lab->flows.live[FLOW_TCP], 2);
+    assert_int_equal(enter(lab, &udp, FLOW_UDP), 0); /* a socket of many destinations */
+    endpoint_parse("198.51.100.8:443", 0, &lab->target);
+    assert_int_equal(enter(lab, &flows[2], FLOW_TCP), 0);
+    for (int i = 0; i < 3; i++)
+        flow_done(&flows[i]);
+    flow_done(&udp);
 }
 
 /* A limit that was lowered by a reload: what goes on goes on. */
@@ -194,6 +216,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         lab_test(test_limits_are_per_kind),
+        lab_test(test_one_destination_leaves_room_for_others),
         lab_test(test_a_lower_limit_ends_nothing),
         lab_test(test_oldest_first_with_ids_of_their_own),
         lab_test(test_the_first_name_stays),

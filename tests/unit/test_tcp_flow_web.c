@@ -136,6 +136,21 @@ static void test_silence_is_let_through(void **state)
     tcp_flow_lab_hear(lab, 4);
 }
 
+static void test_a_syn_alone_makes_nobody_dial(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+
+    tcp_flow_lab_knock(lab, "tun", WEB);
+    lab->inbound->client->stream.is_opening = true;
+    engine_lab_pass(&lab->engine, 10ULL * SNIFF_MS);
+    assert_int_equal(lab->proxy.accepted, 0);
+    lab->inbound->client->stream.is_opening = false;
+    engine_lab_pass(&lab->engine, SNIFF_MS);
+    engine_lab_wait_size(&lab->engine, &lab->proxy.accepted, 1);
+    tcp_flow_lab_say(lab, "late", 4);
+    tcp_flow_lab_hear(lab, 4);
+}
+
 static void test_silence_towards_a_blocked_names_address(void **state)
 {
     struct tcp_flow_lab *lab = *state;
@@ -347,6 +362,7 @@ int main(void)
         lab_test(test_a_blocked_server_name_is_reset),
         lab_test(test_a_shared_address),
         lab_test(test_silence_is_let_through),
+        lab_test(test_a_syn_alone_makes_nobody_dial),
         lab_test(test_silence_towards_a_blocked_names_address),
         lab_test(test_garbage_does_not_wait),
         lab_test(test_an_end_instead_of_words),

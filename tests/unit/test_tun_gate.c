@@ -190,6 +190,45 @@ static void a_flood_is_refused_at_the_limit(void **state)
     assert_int_equal(netstack_stats(rig->netstack).knocks, 0);
 }
 
+/* Admitted, but the client never confirms: as a flood from made-up addresses. */
+static void unconfirmed_answers_are_half_open_too(void **state)
+{
+    struct tun_rig *rig = *state;
+    struct rig_client clients[33];
+    struct stream *streams[33];
+    for (int i = 0; i < 33; i++) {
+        char address[32];
+        snprintf(address, sizeof(address), "10.0.1.%d:4000", i + 1);
+        client_init(&clients[i], rig, address, "192.0.2.7:80");
+        client_send(&clients[i], SYN, NULL, 0);
+        if (i == 32)
+            break;
+        assert_int_equal(inbound_admit(take(rig), &streams[i]), 0);
+        assert_true(streams[i]->is_opening);
+        client_expect(&clients[i], SYN | ACK, &seen);
+        clients[i].ack = seen.seq + 1;
+    }
+    client_expect(&clients[32], RST | ACK, &seen);
+    assert_int_equal(netstack_stats(rig->netstack).half_open, 32);
+    assert_int_equal(netstack_stats(rig->netstack).knocks, 0);
+    assert_int_equal(netstack_stats(rig->netstack).refused_tcp, 1);
+    client_send(&clients[0], ACK, NULL, 0); /* this one is real, and makes room */
+    assert_false(streams[0]->is_opening);
+    assert_int_equal(netstack_stats(rig->netstack).half_open, 31);
+    client_send_at(&clients[32], clients[32].seq - 1, SYN, NULL, 0);
+    inbound_refuse(take(rig), ERR_LIMIT);
+    rig_drain(rig);
+    rig_pass_ms(rig, 6000); /* then the others are given up */
+    assert_int_equal(netstack_stats(rig->netstack).half_open, 0);
+    assert_int_equal(netstack_stats(rig->netstack).tcp, 1);
+    struct span span;
+    assert_int_equal(stream_peek(streams[0], &span, 1), 0);
+    for (int i = 0; i < 32; i++) {
+        assert_true(i == 0 || stream_peek(streams[i], &span, 1) == -ETIMEDOUT);
+        stream_abort(streams[i]);
+    }
+}
+
 static void bytes_for_nobody_are_reset(void **state)
 {
     struct tun_rig *rig = *state;
@@ -253,6 +292,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_in_a_syn_are_left_for_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_attempt_replaces_the_old_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_is_refused_at_the_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(unconfirmed_answers_are_half_open_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_for_nobody_are_reset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_checksum_is_not_heard, set_up, tear_down),
         cmocka_unit_test_setup_teardown(closing_the_netstack_tells_who_waits, set_up, tear_down),

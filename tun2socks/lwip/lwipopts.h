@@ -84,8 +84,6 @@
  * in LAST_ACK after twice that without a packet, even if its bytes are not yet delivered. */
 #define TCP_MSL                        60000
 #define TCP_MAXRTX                     8 /* some minutes: the peer is a kernel on this host, or gone */
-#define TCP_FIN_WAIT_TIMEOUT           20000
-#define TCP_SYN_RCVD_TIMEOUT           20000
 #define LWIP_HOOK_FILENAME             "tun2socks/lwip/hooks.h"
 
 extern uint32_t lwip_port_buffer_bytes;
