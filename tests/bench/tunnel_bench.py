@@ -1,193 +1,238 @@
 #!/usr/bin/env python3
-"""The tunnel against a plain relay between kernel sockets, in the same run: applications | relay |
-servers, each in a network namespace of its own. Needs root. Prints medians and ratios.
+"""The real program (both halves, default list, pool, counters, fence) against a plain relay between
+kernel sockets, redsocks, and hev-socks5-tunnel where a binary is given, each in network namespaces of
+its own behind the same servers and the same SOCKS5 upstream. Candidates alternate; the table shows
+medians, ratios, and which targets are met; a whole run writes it into docs/bench.md.
 
-    tunnel_bench.py BUILD_FOLDER [--rounds 5] [--seconds 3] [--only up1,down1,...] [--modes plain,vnet]
-                    [--against TUNNEL_RELAY]    a program of another version
+Needs root and a release build; makes namespaces named bench<pid>-*, and takes them away again.
+
+    tunnel_bench.py [BUILD_FOLDER] [--quick] [--rounds 5] [--seconds 1] [--only tcp,latency,up1,...]
+                    [--hev PATH] [--redsocks PATH] [--before BUILD_FOLDER] [--json FILE] [--write]
+
+groups: tcp latency conn small udp memory rest
 """
 import argparse
+import json
 import os
-import re
-import signal
-import statistics
-import subprocess
+import sys
 import time
 
-NAME = "tun-bench-%d" % os.getpid()
-APPS, RELAY, SERVERS = NAME + "a", NAME + "r", NAME + "s"
-SERVER_PORT, RELAY_PORT = 5001, 5002
-RELAY_IP, SERVER_IP, TUNNEL_IP = "10.1.0.2", "10.2.0.2", "192.0.2.1"
+import report
+import rows
+from bed import Bed, ROOT
+from candidates import (AtlanticItself, Candidate, Hev, Plain, PlainUdp, Redsocks, find_program,
+                        find_redsocks)
+from lab import Failed
 
-# name: (arguments of bench_load after host and port, unit, is more better)
-METRICS = {
-    "up1": (["up", "1"], "Gbit/s", True),
-    "down1": (["down", "1"], "Gbit/s", True),
-    "up10": (["up", "10"], "Gbit/s", True),
-    "down10": (["down", "10"], "Gbit/s", True),
-    "up100": (["up", "100"], "Gbit/s", True),
-    "down100": (["down", "100"], "Gbit/s", True),
-    "rtt100": (["rtt", "100"], "us", False),
-    "busy-up": (["rtt", "100", "up", "10"], "us", False),  # while ten streams are greedy
-    "busy-down": (["rtt", "100", "down", "10"], "us", False),
-    "rate": (["rate", "64"], "connections/s", True),
-    "wide4000": (["wide", "4000"], "requests/s", True),
-}
+IDLE = 20000
+HOLD_FLOWS = 50000
+SPARE_FILES = 300
 
 
-def sh(*command):
-    subprocess.run(command, check=True)
+def note(text):
+    print(f"[{time.monotonic() - BEGAN:5.0f} s] {text}", file=sys.stderr, flush=True)
 
 
-def inside(namespace, *command):
-    return ["ip", "netns", "exec", namespace, *command]
+BEGAN = time.monotonic()
 
 
-def set_up():
-    for namespace in (APPS, RELAY, SERVERS):
-        sh("ip", "netns", "add", namespace)
-        sh("ip", "-n", namespace, "link", "set", "lo", "up")
-        sh(*inside(namespace, "sysctl", "-qw", "net.ipv4.tcp_max_tw_buckets=2000",
-                   "net.ipv4.ip_local_port_range=1024 65535"))
-    for left, left_ip, right, right_ip, name in ((APPS, "10.1.0.1", RELAY, RELAY_IP, "v1"),
-                                                 (RELAY, "10.2.0.1", SERVERS, SERVER_IP, "v2")):
-        sh("ip", "link", "add", name, "netns", left, "type", "veth", "peer", "name", name, "netns", right)
-        for namespace, address in ((left, left_ip), (right, right_ip)):
-            sh("ip", "-n", namespace, "addr", "add", address + "/24", "dev", name)
-            sh("ip", "-n", namespace, "link", "set", name, "up")
-
-
-def tear_down():
-    for namespace in (APPS, RELAY, SERVERS):
-        subprocess.run(["ip", "netns", "del", namespace], check=False)
-
-
-def cpu_seconds(pid):
-    with open("/proc/%d/stat" % pid) as stat:
-        fields = stat.read().rsplit(")", 1)[1].split()
-    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
-
-
-def rss_kib(pid):
-    with open("/proc/%d/status" % pid) as status:
-        return int(re.search(r"VmRSS:\s+(\d+)", status.read()).group(1))
-
-
-class Candidate:
-    def __init__(self, name, command, host, port):
-        self.name, self.command, self.host, self.port = name, command, host, str(port)
-
-    def start(self):
-        self.process = subprocess.Popen(self.command)
-        time.sleep(0.4)
-
-    def stop(self):
-        self.process.send_signal(signal.SIGTERM)
-        self.process.wait()
-
-
-def candidates(build, modes, against):
-    program = lambda name: os.path.join(build, "bin", name)
-    yield Candidate("kernel", inside(RELAY, program("plain_relay"), str(RELAY_PORT), SERVER_IP,
-                                     str(SERVER_PORT)), RELAY_IP, RELAY_PORT)
-    tunnels = [(mode, mode, program("tunnel_relay")) for mode in modes]
-    tunnels += [("against", "vnet", path) for path in against]
-    for index, (name, mode, path) in enumerate(tunnels):
-        device = "tun%d" % index
-        sh(*(["ip", "-n", APPS, "tuntap", "add", "dev", device, "mode", "tun"] +
-             (["vnet_hdr"] if mode == "vnet" else [])))
-        sh("ip", "-n", APPS, "addr", "add", "10.9.%d.1/24" % index, "dev", device)
-        sh("ip", "-n", APPS, "link", "set", device, "up")
-        host = "192.0.2.%d" % (index + 1)
-        sh("ip", "-n", APPS, "route", "add", host, "dev", device)
-        yield Candidate(name, inside(APPS, path, device, mode, SERVER_IP,
-                                     str(SERVER_PORT), "/run/netns/" + RELAY), host, 80)
-
-
-def measure(build, candidate, metric, seconds):
-    words = METRICS[metric][0]
-    load = os.path.join(build, "bin/bench_load")
-    before = cpu_seconds(candidate.process.pid)
-    greedy = None
-    if len(words) > 2:
-        greedy = subprocess.Popen(inside(APPS, load, words[2], candidate.host, candidate.port, words[3],
-                                         str(seconds + 1)), stdout=subprocess.DEVNULL)
-        time.sleep(0.7)
-    out = subprocess.run(inside(APPS, load, words[0], candidate.host, candidate.port, words[1],
-                                str(seconds)), check=True, capture_output=True, text=True).stdout
-    if greedy:
-        greedy.wait()
-    used = cpu_seconds(candidate.process.pid) - before
-    values = [float(value) for value in re.findall(r"[\d.]+(?= (?:Gbit|us|conn|req))", out)]
-    gigabytes = values[0] / 8 * (seconds + 0.5) if "Gbit" in out else None
-    return values, used / gigabytes if gigabytes else used
-
-
-def hold(build, candidate, count):
-    load = os.path.join(build, "bin/bench_load")
-    before = rss_kib(candidate.process.pid)
-    holder = subprocess.Popen(inside(APPS, load, "hold", candidate.host, candidate.port, str(count)),
-                              stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    holder.stdout.readline()
-    print("%-8s %d idle connections: %.0f bytes each" %
-          (candidate.name, count, (rss_kib(candidate.process.pid) - before) * 1024 / count))
-    return holder
-
-
-def report(results, names):
-    print("%-10s" % "" + "".join("%26s" % name for name in names))
-    for metric, by_name in results.items():
-        more = METRICS[metric][2]
-        line = "%-10s" % metric
-        reference = statistics.median(values[0] for values, _ in by_name[names[0]])
-        for name in names:
-            value = statistics.median(values[0] for values, _ in by_name[name])
-            cpu = statistics.median(cpu for _, cpu in by_name[name])
-            tail = "" if more else "/%.0f" % statistics.median(v[1] for v, _ in by_name[name])
-            line += "%26s" % ("%.5g%s (%.2f) %.2fs" % (value, tail, value / reference, cpu))
-        print(line + "  " + METRICS[metric][1])
-
-
-def main():
+def parse(argv):
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("build")
+    parser.add_argument("build", nargs="?", default=os.path.join(ROOT, "build", "release"))
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--only", default="up1,down1,up10,down10,rtt100,rate")
-    parser.add_argument("--modes", default="vnet")
-    parser.add_argument("--against", action="append", default=[], metavar="TUNNEL_RELAY")
-    parser.add_argument("--idle", type=int, default=0)
-    options = parser.parse_args()
-    set_up()
-    server = subprocess.Popen(inside(SERVERS, os.path.join(options.build, "bin/bench_load"),
-                                     "serve", str(SERVER_PORT)))
-    started = []
-    holders = []
-    try:
-        for candidate in candidates(options.build, options.modes.split(","), options.against):
+    parser.add_argument("--seconds", type=float, default=1)
+    parser.add_argument("--quick", action="store_true", help="one short round, to see that it runs")
+    parser.add_argument("--only", default="", help="groups or single measurements")
+    parser.add_argument("--hev", metavar="PATH", default=os.environ.get("HEV_SOCKS5_TUNNEL", ""))
+    parser.add_argument("--redsocks", metavar="PATH", default=find_redsocks() or "")
+    parser.add_argument("--before", metavar="BUILD", help="another build of Atlantic, beside it")
+    parser.add_argument("--settings", default="", help="more YAML for Atlantic's configuration")
+    parser.add_argument("--idle", type=int, default=IDLE)
+    parser.add_argument("--json", metavar="FILE", help="all values")
+    parser.add_argument("--write", action="store_true", help="write docs/bench.md in any case")
+    options = parser.parse_args(argv)
+    if options.quick:
+        options.rounds, options.seconds = 1, 0.3
+        options.idle = min(options.idle, 2000)
+    return options
+
+
+def wanted(only):
+    every = [name for group in rows.GROUPS.values() for name in group]
+    if not only:
+        return every
+    names = [name for word in only.split(",") for name in rows.GROUPS.get(word, (word,))]
+    unknown = set(names) - set(every)
+    if unknown:
+        sys.exit(f"no such measurement: {', '.join(sorted(unknown))}")
+    return [name for name in every if name in names]
+
+
+def participants(names):
+    found = {"atlantic"} if set(names) & {"rest", "memory"} else set()
+    for name in names:
+        found |= set(rows.MEASUREMENTS[name][1]) if name in rows.MEASUREMENTS else set()
+    if "memory" in names:
+        found.add("idle")
+    if set(names) & {"rest", "udp-hold"}:
+        found.add("direct")
+    return found
+
+
+def others_busy(seconds=1.0):
+    """What the rest of the machine does before we begin, in percent of all of it."""
+    def ticks():
+        with open("/proc/stat", encoding="ascii") as file:
+            values = [int(word) for word in file.readline().split()[1:9]]
+        return sum(values), values[3] + values[4]
+    total, idle = ticks()
+    time.sleep(seconds)
+    total_after, idle_after = ticks()
+    return 100 * (1 - (idle_after - idle) / max(total_after - total, 1))
+
+
+def invite(bed, options, names):
+    """name -> candidate, in the order of the table."""
+    who = participants(names)
+    makers = {
+        "path": lambda: Candidate(bed, "path"),
+        "plain": lambda: Plain(bed, "plain"),
+        "plain-udp": lambda: PlainUdp(bed, "plain-udp"),
+        "redsocks": lambda: Redsocks(bed, "redsocks", options.redsocks)
+        if find_program(options.redsocks) else None,
+        "hev": lambda: Hev(bed, "hev", options.hev) if find_program(options.hev) else None,
+        "before": lambda: AtlanticItself(bed, "before", build=options.before,
+                                         settings=options.settings) if options.before else None,
+        "atlantic": lambda: AtlanticItself(bed, "atlantic", settings=options.settings),
+        "idle": lambda: AtlanticItself(bed, "idle", settings=options.settings),
+        "direct": lambda: AtlanticItself(bed, "direct", True, settings=options.settings),
+    }
+    present = {}
+    for name, make in makers.items():
+        candidate = make() if name in who else None
+        if candidate:
             candidate.start()
-            started.append(candidate)
-        if options.idle:
-            holders = [hold(options.build, candidate, options.idle) for candidate in started]
-        results = {}
-        for _ in range(options.rounds):
-            for metric in options.only.split(","):
-                for candidate in started:
-                    value = measure(options.build, candidate, metric, options.seconds)
-                    results.setdefault(metric, {}).setdefault(candidate.name, []).append(value)
-        report(results, [candidate.name for candidate in started])
-        for holder in holders:
-            holder.communicate("")
-        if holders:
-            time.sleep(2)
-            for candidate in started:
-                print("%-8s afterwards %d KiB" % (candidate.name, rss_kib(candidate.process.pid)))
-    finally:
-        for candidate in started:
-            candidate.stop()
-        server.terminate()
-        server.wait()
-        tear_down()
+            present[name] = candidate
+            note(f"{name} is up")
+        elif name in ("redsocks", "hev") and name in who:
+            note(f"{name}: no program, left out")
+    return present
+
+
+def attempt(results, name, candidate, function, seconds):
+    try:
+        values = function(candidate, seconds)
+    except Failed as failed:
+        note(f"{name} {candidate.name}: {failed}")
+        return None
+    results.add(name, candidate.name, values)
+    return next(iter(values.values()))
+
+
+def measure_rest(present, results, seconds):
+    """Before anything else: later the worker has been used."""
+    time.sleep(1)
+    for name in ("atlantic", "direct"):
+        values = rows.rest(present[name], seconds)
+        results.add("rest", name, values)
+        note(f"rest {name}: " + " ".join(f"{k}={v:.3g}" for k, v in values.items()))
+
+
+class Crowd:
+    """Idle connections through the candidate `idle`, and the memory that they take."""
+
+    def __init__(self, candidate, count):
+        self.candidate, self.count = candidate, count
+        self.before_kib = self.held_kib = 0
+        self.process = None
+
+    def gather(self):
+        candidate = self.candidate
+        candidate.load("wide", 200, 0.2)  # what the first connections take is not theirs alone
+        time.sleep(1)
+        self.before_kib = candidate.worker_rss_kib()
+        began = time.monotonic()
+        self.process = candidate.background_load("hold", self.count)
+        self.process.stdout.readline()
+        time.sleep(1)
+        self.held_kib = candidate.worker_rss_kib()
+        note(f"{self.count:,} idle connections opened in {time.monotonic() - began - 1:.1f} s, "
+             f"{self.held_kib - self.before_kib:,} KiB")
+
+    def are_alive(self):
+        self.process.stdin.write("?")
+        self.process.stdin.flush()
+        return self.process.stdout.readline() == f"count={self.count}\n"
+
+    def leave(self, results):
+        candidate = self.candidate
+        alive = self.are_alive()
+        self.process.communicate("")
+        time.sleep(3)
+        after_kib = candidate.worker_rss_kib()
+        taken = self.held_kib - self.before_kib
+        returned = 100 * (self.held_kib - after_kib) / max(taken, 1)
+        note(f"after they closed: {after_kib - self.before_kib:+,} KiB; all alive: {alive}")
+        if alive:
+            results.add("memory", candidate.name, {"each": taken * 1024 / self.count / 1000,
+                                                   "returned": min(returned, 100)})
+
+
+def run_rounds(present, results, names, options):
+    order = [name for name in names if name in rows.MEASUREMENTS]
+    for number in range(options.rounds):
+        for name in order:
+            function, who = rows.MEASUREMENTS[name]
+            candidates = [present[one] for one in who if one in present]
+            turn = number % max(len(candidates), 1)  # nobody is always the first
+            said = {}
+            for candidate in candidates[turn:] + candidates[:turn]:
+                said[candidate.name] = attempt(results, name, candidate, function, options.seconds)
+            note(f"round {number + 1}/{options.rounds} {name}: " +
+                 " ".join(f"{who}={report.number(value)}" for who, value in said.items()))
+
+
+def measure(bed, options, names, results):
+    present = invite(bed, options, names)
+    if "rest" in names:
+        measure_rest(present, results, options.seconds)
+    crowd = None
+    if "idle" in present:
+        crowd = Crowd(present["idle"], min(options.idle, bed.files_limit - rows.WIDE - SPARE_FILES))
+        options.idle = crowd.count
+        crowd.gather()
+    run_rounds(present, results, names, options)
+    if "udp-hold" in names:
+        flows = min(HOLD_FLOWS, bed.files_limit - SPARE_FILES) // (10 if options.quick else 1)
+        share = attempt(results, "udp-hold", present["direct"], rows.hold_datagrams(flows), 0)
+        note(f"{flows:,} UDP flows open at a time: {share} % alive")
+    if crowd:
+        crowd.leave(results)
+    return [name for name in ("redsocks", "hev", "before") if name in present]
+
+
+def main(argv=None):
+    options = parse(argv)
+    names = wanted(options.only)
+    if os.geteuid() != 0:
+        sys.exit("needs root, for network namespaces")
+    busy = others_busy()
+    note(f"others take {busy:.0f} % of the machine")
+    results = report.Results()
+    with Bed(options.build) as bed:
+        extra = measure(bed, options, names, results)
+    table = rows.table() + (rows.hev_table() if "hev" in extra else [])
+    about = report.about(options.rounds, options.seconds, options.idle, busy, extra)
+    print(about)
+    report.print_table(results, table, extra)
+    if options.json:
+        with open(options.json, "w", encoding="utf-8") as file:
+            json.dump({"about": about, "figures": results.figures}, file, indent=1)
+    if options.write or not (options.only or options.quick):
+        report.write_docs(os.path.join(ROOT, "docs", "bench.md"),
+                          report.markdown(results, table, extra, about))
+        note("docs/bench.md is written")
 
 
 if __name__ == "__main__":

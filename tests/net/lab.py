@@ -357,8 +357,8 @@ key = {self.dir}/leaf.key
 class Atlantic:
     """atlanticd in the host namespace, with its command line."""
 
-    def __init__(self, lab, config, options, wait):
-        self.lab = lab
+    def __init__(self, lab, config, options, wait, build=BUILD):
+        self.lab, self.build = lab, build
         self.run_dir, self.state_dir = f"{lab.dir}/run", f"{lab.dir}/state"
         for path in (self.run_dir, self.state_dir):
             os.makedirs(path, exist_ok=True)
@@ -370,8 +370,8 @@ class Atlantic:
 
     def start(self, wait=True):
         self.process = self.lab.start(self.lab.host, [
-            f"{BUILD}/bin/atlanticd", "--config", self.config, "--run-dir", self.run_dir,
-            "--state-dir", self.state_dir, "--worker", f"{BUILD}/bin/atlantic-worker", *self.options])
+            f"{self.build}/bin/atlanticd", "--config", self.config, "--run-dir", self.run_dir,
+            "--state-dir", self.state_dir, "--worker", f"{self.build}/bin/atlantic-worker", *self.options])
         if wait:
             wait_for("the service", self.is_up)
 
@@ -386,7 +386,7 @@ class Atlantic:
 
     def cli(self, *words, **options):
         done = self.lab.run(self.lab.host,
-                            [f"{BUILD}/bin/atlantic", "--run-dir", self.run_dir, *words], **options)
+                            [f"{self.build}/bin/atlantic", "--run-dir", self.run_dir, *words], **options)
         self.lab.said.append(done.stderr)
         return done
 
