@@ -1,5 +1,7 @@
 #include "service/engine/decisions.h"
 
+#include "adblock/dns_message.h"
+
 #define LOG_MODULE "filter"
 #include "base/log.h"
 
@@ -86,6 +88,48 @@ size_t decisions_answers(const struct decisions *decisions, const struct filter_
     return filter ? filter_answers(filter, name, verdict, ret, max) : 0;
 }
 
+static bool is_loopback_or_null(const struct filter_answer *answer)
+{
+    static const uint8_t zero[16];
+
+    return answer->kind == FILTER_ANSWER_RECORD && answer->address.family != 0 &&
+           (address_is_loopback(&answer->address) ||
+            memcmp(answer->address.ip, zero, sizeof(zero)) == 0);
+}
+
+bool decisions_is_denial(const struct verdict *verdict, const struct filter_answer *answers,
+                         size_t count)
+{
+    if (count == 0)
+        return true;
+    if (verdict->action == VERDICT_HOST)
+        return is_loopback_or_null(&answers[0]);
+    return answers[0].kind == FILTER_ANSWER_RCODE || answers[0].kind == FILTER_ANSWER_DROP;
+}
+
+static bool denies_type(const struct decisions *decisions, const struct filter_name *asked,
+                        uint16_t qtype, const struct verdict *verdict)
+{
+    struct filter_answer answers[FILTER_ANSWERS_MAX];
+    struct filter_name name = *asked;
+    size_t count;
+
+    name.qtype = qtype;
+    count = decisions_answers(decisions, &name, verdict, answers, FILTER_ANSWERS_MAX);
+    return decisions_is_denial(verdict, answers, count);
+}
+
+bool decisions_denies(const struct decisions *decisions, const struct filter_name *name,
+                      const struct verdict *verdict)
+{
+    if (verdict->action != VERDICT_HOST && verdict->action != VERDICT_REWRITE)
+        return verdict->action == VERDICT_BLOCK;
+    if (name->qtype != 0)
+        return denies_type(decisions, name, name->qtype, verdict);
+    return denies_type(decisions, name, DNS_A, verdict) &&
+           denies_type(decisions, name, DNS_AAAA, verdict);
+}
+
 bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
                                uint16_t qtype, const struct address *client)
 {
@@ -93,7 +137,7 @@ bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, co
     struct verdict verdict;
 
     decisions_ask_name(decisions, &name, &verdict);
-    if (!verdict_is_block(&verdict))
+    if (!decisions_denies(decisions, &name, &verdict))
         return false;
     decisions_note(decisions, kind, host, strlen(host), client, &verdict);
     return true;

@@ -41,6 +41,14 @@ void decisions_ask_address(struct decisions *decisions, const struct address *ad
 /* What the verdict on a name says to answer; see filter_answers. */
 size_t decisions_answers(const struct decisions *decisions, const struct filter_name *name,
                          const struct verdict *verdict, struct filter_answer *ret, size_t max);
+/* What is answered denies the name: nothing, an error, silence, or, from a hosts line, an address
+ * of nowhere or of this machine. */
+bool decisions_is_denial(const struct verdict *verdict, const struct filter_answer *answers,
+                         size_t count);
+/* Does the verdict refuse the name, or is what it says to answer a denial? qtype 0, of a
+ * conversation: for both kinds of addresses. */
+bool decisions_denies(const struct decisions *decisions, const struct filter_name *name,
+                      const struct verdict *verdict);
 /* Note a refusal that was decided elsewhere (an HTTP request at the gate). */
 void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
                     const struct address *client, const struct verdict *verdict);

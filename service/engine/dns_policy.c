@@ -107,15 +107,6 @@ static ssize_t answer_code(const struct dns_policy *policy, const struct dns_ask
     }
 }
 
-static bool is_loopback_or_null(const struct filter_answer *answer)
-{
-    static const uint8_t zero[16];
-
-    return answer->kind == FILTER_ANSWER_RECORD && answer->address.family != 0 &&
-           (address_is_loopback(&answer->address) ||
-            memcmp(answer->address.ip, zero, sizeof(zero)) == 0);
-}
-
 /* As names are written everywhere in here: lower case, no trailing dot. */
 static void copy_name(const char *from, char to[NAME_MAX_BYTES + 1])
 {
@@ -157,27 +148,17 @@ static void answer_otherwise(struct dns_policy *policy, const struct dns_asked *
     }
 }
 
-/* What is answered denies the name: a refusal, to be counted and shown as such. */
-static bool is_denial(const struct verdict *verdict, const struct filter_answer *answers,
-                      size_t count)
-{
-    if (count == 0)
-        return true;
-    if (verdict->action == VERDICT_HOST)
-        return is_loopback_or_null(&answers[0]);
-    return answers[0].kind == FILTER_ANSWER_RCODE || answers[0].kind == FILTER_ANSWER_DROP;
-}
-
 static void decide_by_answers(struct dns_policy *policy, const struct dns_asked *asked,
                               const struct filter_name *name, const struct verdict *verdict,
                               uint8_t *to, size_t capacity, struct dns_decision *ret)
 {
     struct filter_answer answers[FILTER_ANSWERS_MAX];
     size_t count = decisions_answers(policy->decisions, name, verdict, answers, FILTER_ANSWERS_MAX);
+    bool is_denied = decisions_is_denial(verdict, answers, count);
 
-    if (is_denial(verdict, answers, count))
+    if (is_denied)
         note(policy, asked, name->host, verdict);
-    if (count == 0 || (verdict->action == VERDICT_HOST && is_loopback_or_null(&answers[0]))) {
+    if (count == 0 || (verdict->action == VERDICT_HOST && is_denied)) {
         ret->ruling = DNS_RULING_ANSWERED;
         ret->size = answer_as_configured(policy, asked, to, capacity);
         return;
@@ -251,18 +232,6 @@ static bool is_private(const struct address *address)
     return is_tunnel || address_is_private(address);
 }
 
-static bool is_denied(const struct dns_policy *policy, const struct filter_name *name,
-                      const struct verdict *verdict)
-{
-    struct filter_answer answers[FILTER_ANSWERS_MAX];
-
-    if (verdict->action != VERDICT_HOST && verdict->action != VERDICT_REWRITE)
-        return verdict->action == VERDICT_BLOCK;
-    return is_denial(
-        verdict, answers,
-        decisions_answers(policy->decisions, name, verdict, answers, FILTER_ANSWERS_MAX));
-}
-
 static bool try_name(struct trial *trial, const char *host)
 {
     struct filter_name name = {
@@ -270,7 +239,7 @@ static bool try_name(struct trial *trial, const char *host)
     struct verdict verdict;
 
     decisions_ask_name(trial->policy->decisions, &name, &verdict);
-    if (!is_denied(trial->policy, &name, &verdict))
+    if (!decisions_denies(trial->policy->decisions, &name, &verdict))
         return true;
     note(trial->policy, trial->asked, host, &verdict);
     trial->judgement = DNS_JUDGED_BLOCKED;

@@ -80,6 +80,32 @@ static void test_asks_and_counts(void **state)
     assert_int_equal(lab->told, 2);
 }
 
+static void use_list(struct lab *lab, enum filter_format format, const char *text)
+{
+    struct filter_source source = {
+        .name = "other", .category = "ads", .format = format, .text = text, .size = strlen(text)};
+    struct filter_problem problem;
+
+    filter_unref(lab->filter);
+    assert_int_equal(filter_compile(&source, 1, NULL, 0, &lab->filter, &problem), 0);
+}
+
+/* What the DNS denies is denied to those who bring the address from elsewhere. */
+static void test_a_denial_by_answer(void **state)
+{
+    struct lab *lab = *state;
+
+    use_list(lab, FILTER_HOSTS, "0.0.0.0 null.example\n192.0.2.5 mine.example\n");
+    assert_true(is_blocked(lab, "null.example"));
+    assert_false(is_blocked(lab, "mine.example"));
+    use_list(lab, FILTER_RPZ,
+             "$TTL 60\n@ SOA a. b. 1 1 1 1 1\ngone.example CNAME .\nelsewhere.example CNAME "
+             "other.example.\n");
+    assert_true(is_blocked(lab, "gone.example"));
+    assert_false(is_blocked(lab, "elsewhere.example"));
+    assert_int_equal(lab->told, 2);
+}
+
 static void test_without_a_filter_everything_passes(void **state)
 {
     struct lab *lab = *state;
@@ -158,6 +184,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         lab_test(test_asks_and_counts),
+        lab_test(test_a_denial_by_answer),
         lab_test(test_without_a_filter_everything_passes),
         lab_test(test_a_refusal_names_list_rule_and_client),
         lab_test(test_nobody_in_particular_asked),
