@@ -6,11 +6,15 @@
 #include <errno.h>
 #include <stdlib.h>
 
+/* A name may have many addresses, each of them silent, and applications give up by themselves. */
+enum { PATIENCE_MS = 20000 };
+
 struct connect {
     struct connector *connector;
     struct endpoint target;
     connect_done_fn *on_done;
     void *owner;
+    uint64_t patient_until_ms; /* afterwards nobody else is tried */
 
     struct upstream *tried[CONNECT_ATTEMPTS]; /* counted; the last one is the current one */
     size_t tried_count;
@@ -69,6 +73,10 @@ static int dial_next_address(struct connect *connect)
 /* The target's own trouble is the caller's to know; an upstream's is a reason to try another. */
 static void on_failed(struct connect *connect, int err)
 {
+    if (loop_now_ms(connect->connector->loop) >= connect->patient_until_ms) {
+        end(connect, NULL, err);
+        return;
+    }
     if (err_is_target(err) && has_next_address(connect))
         err = dial_next_address(connect);
     else if (!err_is_target(err) && err != ERR_BLOCKED)
@@ -151,6 +159,7 @@ int connect_start(struct connector *connector, const struct endpoint *target,
     connect->target = *target;
     connect->on_done = on_done;
     connect->owner = owner;
+    connect->patient_until_ms = loop_now_ms(connector->loop) + PATIENCE_MS;
     err = try_next_upstream(connect);
     if (err < 0) {
         connect_free(connect);

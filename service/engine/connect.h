@@ -11,7 +11,7 @@
 
 #include <stddef.h>
 
-enum { CONNECT_ATTEMPTS = 4 };
+enum { CONNECT_ATTEMPTS = 4 }; /* and none that would start after 20 s */
 
 struct dns;
 

@@ -246,6 +246,26 @@ static void test_attempts_are_counted(void **state)
     assert_int_equal(lab->engine.outcomes, CONNECT_ATTEMPTS);
 }
 
+static void test_patience_ends(void **state)
+{
+    struct lab *lab = *state;
+    const struct upstream_options pool[] = {engine_lab_socks5("a", &lab->silent.address),
+                                            engine_lab_socks5("b", &lab->silent.address),
+                                            engine_lab_socks5("c", &lab->silent.address),
+                                            engine_lab_socks5("good", &lab->good.address)};
+
+    engine_lab_set_upstreams(&lab->engine, pool, 4);
+    assert_int_equal(start_at(lab, &lab->echo.address), 0);
+    for (size_t i = 1; i <= 3; i++) {
+        engine_lab_wait_size(&lab->engine, &lab->silent.accepted, i);
+        engine_lab_pass(&lab->engine, 8000);
+    }
+    wait_done(lab);
+    assert_int_equal(lab->err, -ETIMEDOUT);
+    assert_string_equal(lab->which, "c");
+    assert_int_equal(lab->good.accepted, 0);
+}
+
 static void test_nobody_to_ask(void **state)
 {
     struct lab *lab = *state;
@@ -367,6 +387,7 @@ int main(void)
         lab_test(test_a_servers_no_goes_on),
         lab_test(test_the_last_error_is_told),
         lab_test(test_attempts_are_counted),
+        lab_test(test_patience_ends),
         lab_test(test_nobody_to_ask),
         lab_test(test_a_block_is_final),
         lab_test(test_names_are_looked_up_for_direct),
