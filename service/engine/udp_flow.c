@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "service/engine/dns_lookup.h"
+#include "service/engine/quic_watch.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -37,6 +38,7 @@ struct udp_flow {
     struct endpoint judged;
     uint64_t judged_by; /* filter_serial */
     bool is_blocked;
+    struct quic_watch *quic; /* NULL before the first datagram that may begin a connection */
 
     struct list questions;
     size_t question_count;
@@ -150,13 +152,16 @@ static void drop_queue(struct udp_flow *flow)
 }
 
 /* Nobody carries them: the application hears it now, not by waiting. */
+static void refuse_queued(struct queued *item)
+{
+    dgram_refuse_late(item->flow->client, &item->peer, item->bytes, item->size);
+    queued_free(item);
+}
+
 static void refuse_queue(struct udp_flow *flow)
 {
-    list_each(node, &flow->queue) {
-        struct queued *item = list_item(node, struct queued, node);
-        dgram_refuse_late(flow->client, &item->peer, item->bytes, item->size);
-        queued_free(item);
-    }
+    list_each(node, &flow->queue)
+        refuse_queued(list_item(node, struct queued, node));
 }
 
 static void send_up(struct udp_flow *flow, const struct endpoint *peer, const void *data,
@@ -192,8 +197,8 @@ static void send_queued(struct queued *item)
 {
     struct udp_flow *flow = item->flow;
 
-    if (item->lookup)
-        return; /* it goes when its address is known */
+    if (item->lookup || (flow->quic && quic_watch_holds(flow->quic, &item->peer)))
+        return; /* it goes when its address is known, or its name */
     if (!needs_lookup(flow, &item->peer)) {
         send_up(flow, &item->peer, item->bytes, item->size);
         queued_free(item);
@@ -333,6 +338,63 @@ static bool is_refused(struct udp_flow *flow, const struct endpoint *peer)
     return is_quic || is_blocked(flow, peer) || ensure_association(flow, peer) < 0;
 }
 
+static void release_held(struct udp_flow *flow)
+{
+    if (flow->quic->host[0])
+        flow_set_host(&flow->flow, flow->quic->host);
+    if (!flow->upstream)
+        return; /* all go when there is one */
+    list_each(node, &flow->queue)
+        send_queued(list_item(node, struct queued, node));
+}
+
+static void refuse_held(struct udp_flow *flow, const struct endpoint *peer)
+{
+    list_each(node, &flow->queue) {
+        struct queued *item = list_item(node, struct queued, node);
+        if (endpoint_is_equal(&item->peer, peer))
+            refuse_queued(item);
+    }
+}
+
+/* Look whether a QUIC connection begins here, and with whom. */
+static enum quic_ruling watch_quic(struct udp_flow *flow, const struct endpoint *peer,
+                                   const void *data, size_t size)
+{
+    struct quic_id id;
+
+    if (!flow->quic) {
+        if (!quic_hello_is_initial(data, size, &id))
+            return QUIC_PASS;
+        flow->quic = calloc(1, sizeof(*flow->quic));
+        if (!flow->quic)
+            return QUIC_REFUSE;
+    }
+    return quic_watch_judge(flow->quic, &flow->traffic->decisions, &flow->client->client, peer,
+                            data, size);
+}
+
+/* False: it goes nowhere now. */
+static bool passes_watch(struct udp_flow *flow, const struct endpoint *peer, const void *data,
+                         size_t size)
+{
+    bool has_held = flow->quic && quic_watch_holds(flow->quic, peer);
+
+    switch (watch_quic(flow, peer, data, size)) {
+    case QUIC_REFUSE:
+        flow->traffic->flows.counters.blocked++;
+        dgram_refuse(flow->client);
+        if (has_held)
+            refuse_held(flow, peer);
+        return false;
+    case QUIC_HOLD: enqueue(flow, peer, data, size); return false;
+    case QUIC_PASS: break;
+    }
+    if (flow->quic)
+        release_held(flow);
+    return true;
+}
+
 static void on_client_datagram(void *owner, const struct endpoint *peer, const void *data,
                                size_t size)
 {
@@ -343,6 +405,8 @@ static void on_client_datagram(void *owner, const struct endpoint *peer, const v
         ask(flow, peer, data, size);
     } else if (is_refused(flow, peer)) {
         dgram_refuse(flow->client);
+    } else if (!passes_watch(flow, peer, data, size)) {
+        return;
     } else if (flow->upstream && !needs_lookup(flow, peer)) {
         send_up(flow, peer, data, size);
     } else {
@@ -362,6 +426,9 @@ static void udp_flow_free(struct udp_flow *flow)
     drop_queue(flow);
     associate_cancel(flow->associate);
     forget_tried(flow);
+    if (flow->quic)
+        quic_watch_done(flow->quic);
+    free(flow->quic);
     dgram_close(flow->upstream);
     dgram_close(flow->client);
     if (flow->is_in_registry)

@@ -32,7 +32,7 @@ ARROWS = {
 # Library -> (its headers, the files that may include them).
 FENCES = {
     "lwIP": (r"lwip/|netif/|arch/", r"tun2socks/"),
-    "mbedTLS": (r"mbedtls/|psa/", r"proxy/tls_(stream|trust)\.c|adblock/quic_hello\.c"),
+    "mbedTLS": (r"mbedtls/|psa/", r"proxy/tls_(stream|trust)\.c|adblock/quic_keys\.c"),
     "c-ares": (r"ares", r"proxy/resolve\.c"),
     "ldns": (r"ldns/", r"adblock/dns_message[a-z_]*\.[ch]"),
     "libcurl": (r"curl/", r"adblock/(fetch|curl_loop)\.[ch]|service/engine/doh_link\.c"),

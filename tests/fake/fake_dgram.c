@@ -15,11 +15,12 @@ static int fake_send(struct dgram *dgram, const struct endpoint *peer, const voi
                      size_t size)
 {
     struct fake_dgram *fake = fake_of(dgram);
-    struct fake_datagram *kept = &fake->kept[fake->sent];
+    struct fake_datagram *kept;
     if (fake->send_err < 0)
         return fake->send_err;
     if (fake->sent++ >= FAKE_DGRAM_KEPT)
         return 0;
+    kept = &fake->kept[fake->sent - 1];
     kept->peer = *peer;
     kept->size = size;
     memcpy(kept->data, data, size < FAKE_DGRAM_BYTES ? size : FAKE_DGRAM_BYTES);

@@ -2,6 +2,7 @@
 atlantic_fuzz_target(dns_message LINKS adblock base ldns)
 atlantic_fuzz_target(dns_rewrite LINKS adblock base ldns)
 atlantic_fuzz_target(tls_hello LINKS adblock base)
+atlantic_fuzz_target(quic_hello LINKS adblock quic_bytes base)
 atlantic_fuzz_target(sniff LINKS adblock base)
 atlantic_fuzz_target(http_gate SOURCES ../fake/fake_filter.c LINKS adblock fake base)
 

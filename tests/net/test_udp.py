@@ -1,10 +1,12 @@
 """UDP through Atlantic: echo, large datagrams, and refusals at once."""
 
+import os
+import shutil
 import socket
 import sys
 
 from configs import DIRECT, config, http, https, socks5
-from lab import WEB4, WEB6, main
+from lab import WEB4, WEB6, Skipped, check, main
 from test_tcp import app
 
 
@@ -49,6 +51,40 @@ def through_socks5_6(lab):
     app(lab, "udp_refused", WEB6, 443, 500)
 
 
+def quic_get(lab, name):
+    """GET by HTTP/3 from a name that the host itself knows: DNS has no say in it."""
+    done = lab.app(["gtlsclient", "-q", "--exit-on-all-streams-close", "--handshake-timeout=3s",
+                    "--timeout=3s", f"--download={lab.dir}", name, "443", f"https://{name}/index.html"])
+    path = f"{lab.dir}/index.html"
+    if not os.path.exists(path):
+        return f"nothing; {done.stdout}{done.stderr}"
+    with open(path, encoding="utf-8") as file:
+        text = file.read()
+    os.unlink(path)
+    return text
+
+
+def quic_by_name(lab):
+    """Where QUIC is allowed, its server name is judged before a connection gets out"""
+    if not shutil.which("gtlsclient") or not shutil.which("gtlsserver"):
+        raise Skipped("ngtcp2-client and ngtcp2-server are not installed")
+    servers(lab)
+    lab.make_ca()
+    os.makedirs(f"{lab.dir}/www", exist_ok=True)
+    lab.write("www/index.html", "over quic\n")
+    lab.serve(["gtlsserver", "-q", f"--htdocs={lab.dir}/www", WEB4, "443", f"{lab.dir}/leaf.key",
+               f"{lab.dir}/leaf.pem"], WEB4, 443, socket.SOCK_DGRAM)
+    lab.write(f"/etc/netns/{lab.host}/hosts", f"{WEB4} quic.example www.ads.example\n")
+    service = lab.atlantic(config(lab, [DIRECT], more="refuse_quic: false\n"))
+    service.on()
+    got = quic_get(lab, "quic.example")
+    check(got == "over quic\n", f"an allowed name: {got}")
+    got = quic_get(lab, "www.ads.example")
+    check(got.startswith("nothing"), f"a blocked name: {got}")
+    said = service.cli("blocked", "--json").stdout
+    check('"quic"' in said and "www.ads.example" in said, f"what was blocked: {said}")
+
+
 def is_refused(lab, upstream):
     servers(lab)
     lab.atlantic(config(lab, [upstream])).on()
@@ -85,4 +121,4 @@ def quic_allowed(lab):
 
 if __name__ == "__main__":
     sys.exit(main("udp", [direct, through_socks5, through_socks5_6, through_http, through_https,
-                          through_socks5_without, quic_allowed]))
+                          through_socks5_without, quic_allowed, quic_by_name]))

@@ -15,6 +15,9 @@ atlantic_unit_test(http_reply LINKS adblock base)
 atlantic_unit_test(http_request_facts LINKS adblock base)
 atlantic_unit_test(sniff LINKS adblock base)
 atlantic_unit_test(tls_hello LINKS adblock base)
+atlantic_unit_test(quic_hello LINKS adblock quic_bytes base)
+target_compile_definitions(test_quic_hello PRIVATE
+  CAPTURES="${PROJECT_SOURCE_DIR}/tests/fuzz/corpus/quic_hello")
 atlantic_unit_test(blocklists LINKS adblock builtin_list base PkgConfig::CJSON)
 target_compile_definitions(test_blocklists PRIVATE
   SOURCES_JSON="${PROJECT_SOURCE_DIR}/blocklists/sources.json")

@@ -18,6 +18,7 @@ atlantic_unit_test(tcp_flow_web SOURCES tcp_flow_lab.c LINKS engine_lab fake eng
 atlantic_unit_test(dns_memory SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
 target_link_options(test_dns_memory PRIVATE -Wl,--wrap=malloc -Wl,--wrap=calloc -Wl,--wrap=realloc)
 atlantic_unit_test(udp_flow SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
+atlantic_unit_test(udp_flow_quic SOURCES udp_flow_lab.c LINKS engine_lab fake quic_bytes engine)
 atlantic_unit_test(udp_flow_names SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
 atlantic_unit_test(health LINKS engine_lab engine)
 

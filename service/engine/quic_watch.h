@@ -1,0 +1,37 @@
+/* The QUIC connections that one socket of an application begins: none of them gets out before the
+ * name in its hello was judged (RFC 9001 sec. 4.3). What a hello lacks is waited for without a
+ * limit of time: a server cannot answer half a hello either. */
+#ifndef SERVICE_ENGINE_QUIC_WATCH_H
+#define SERVICE_ENGINE_QUIC_WATCH_H
+
+#include "adblock/quic_hello.h"
+#include "base/endpoint.h"
+#include "service/engine/decisions.h"
+
+enum quic_ruling {
+    QUIC_PASS,   /* this, and what was held for that peer before */
+    QUIC_HOLD,   /* until more of the hello comes */
+    QUIC_REFUSE, /* this, and what was held */
+};
+
+/* Zeroed at first. */
+struct quic_watch {
+    /* The connection that was begun last. */
+    struct endpoint peer;
+    struct quic_id id;
+    struct quic_hello *hello; /* NULL: it is judged */
+    uint64_t judged_by;       /* filter_serial */
+    bool is_blocked;
+    char host[256]; /* "" if it did not say */
+};
+
+void quic_watch_done(struct quic_watch *watch);
+
+/* One datagram from `client`, which may be of any protocol. */
+enum quic_ruling quic_watch_judge(struct quic_watch *watch, struct decisions *decisions,
+                                  const struct address *client, const struct endpoint *peer,
+                                  const void *data, size_t size);
+/* Is something held for that peer? */
+bool quic_watch_holds(const struct quic_watch *watch, const struct endpoint *peer);
+
+#endif
