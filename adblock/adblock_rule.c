@@ -9,7 +9,13 @@
 
 #include <sys/types.h>
 
-enum { TYPES_ANY = 0xffff, LITERALS_MIN = 2, PATTERN_MIN = 3, PATTERN_MAX = 4096 };
+enum {
+    TYPES_ANY = 0xffff,
+    LITERALS_MIN = 2,
+    PATTERN_MIN = 3,
+    URL_PATTERN_MIN = 4, /* shorter ones are in nearly every URL */
+    PATTERN_MAX = 4096,
+};
 
 /* "!#if cap || !cap", evaluated from the left, && before ||. No capability of a browser extension
  * is ours, so every name is false. */
@@ -143,7 +149,8 @@ static struct slice anchored_name(struct slice pattern)
 static bool is_too_wide(const struct rule *rule)
 {
     size_t literals = 0;
-    bool is_narrowed = rule->methods != 0 || (rule->types & 0xfff) != 0xfff;
+    bool is_of_pages = (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF)) != 0;
+    bool is_narrowed = rule->methods != 0 || (!is_of_pages && (rule->types & 0xfff) != 0xfff);
     for (size_t i = 0; i < rule->subject.size; i++)
         literals += !strchr("*^|", rule->subject.data[i]);
     for (size_t i = 0; i < RULE_ANSWER; i++)
@@ -151,6 +158,24 @@ static bool is_too_wide(const struct rule *rule)
     is_narrowed |= (rule->flags & (RULE_FIRST_PARTY | RULE_THIRD_PARTY | RULE_STRICT_FIRST |
                                    RULE_STRICT_THIRD)) != 0;
     return (literals < LITERALS_MIN || rule->subject.size < PATTERN_MIN) && !is_narrowed;
+}
+
+static bool names_a_page(struct slice domains)
+{
+    struct slice domain;
+    while (slice_next(&domains, '|', &domain))
+        if (!slice_starts(domain, SLICE("~")))
+            return true;
+    return false;
+}
+
+/* A few letters that stand anywhere. No letters or a wildcard is another matter: then the author
+ * meant every request, and narrowed it by modifiers. */
+static bool is_too_short_for_urls(const struct rule *rule)
+{
+    struct slice pattern = rule->subject, domains = rule->values[RULE_DOMAIN];
+    return pattern.size > 0 && pattern.size < URL_PATTERN_MIN && !slice_has(pattern, '*') &&
+           !(domains.data && names_a_page(domains));
 }
 
 /* A pattern with letters beyond ASCII in its host: spell the host as URLs do. */
@@ -196,7 +221,9 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
         rule->subject = name;
     } else {
         rule->kind = RULE_MASK;
-        if (is_too_wide(rule))
+        if (is_too_short_for_urls(rule))
+            rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+        if (is_too_wide(rule) || !(rule->flags & (RULE_FOR_NAMES | RULE_FOR_REQUESTS)))
             return sink->on_dropped(sink, "a pattern that matches nearly everything");
         if (has_unicode(rule->subject) && !spell_host(&rule->subject, spelled))
             return sink->on_dropped(sink, "a name that is not UTF-8");
@@ -216,6 +243,14 @@ static void emit_bare_name(struct rule *rule, struct rule_sink *sink)
     sink->on_rule(sink, &of_name);
     rule->kind = RULE_MASK;
     rule->flags = RULE_FOR_REQUESTS;
+    sink->on_rule(sink, rule);
+}
+
+/* "name$badfilter": takes the line "name" out, so far as it speaks of requests. */
+static void emit_bare_badfilter(struct rule *rule, struct rule_sink *sink)
+{
+    rule->kind = RULE_MASK;
+    rule->flags = RULE_FOR_REQUESTS | RULE_BADFILTER;
     sink->on_rule(sink, rule);
 }
 
@@ -240,9 +275,11 @@ static void read_rule(struct slice line, struct rule_sink *sink)
     case RULE_OPTIONS_IGNORED: return sink->on_cosmetic(sink);
     case RULE_OPTIONS_DROPPED: return sink->on_dropped(sink, reason);
     }
-    bool is_bare = !is_exception && options.size == 0 && list_names_is_name(rule.subject);
-    if (is_bare)
+    bool is_name = !is_exception && list_names_is_name(rule.subject);
+    if (is_name && options.size == 0)
         emit_bare_name(&rule, sink);
+    else if (is_name && slice_equals(options, SLICE("badfilter")))
+        emit_bare_badfilter(&rule, sink);
     else
         emit_pattern(&rule, sink);
 }

@@ -31,11 +31,13 @@ struct search {
     bool is_found;
 };
 
+/* A page is its own first party, wherever the link to it was. */
 static bool is_third_party(struct request *request)
 {
     if (!request->is_party_known) {
-        request->is_third_party =
-            request->page->count > 0 && site_hash(request->host) != site_hash(request->page);
+        request->is_third_party = request->type != 1U << FILTER_TYPE_DOCUMENT &&
+                                  request->page->count > 0 &&
+                                  site_hash(request->host) != site_hash(request->page);
         request->is_party_known = true;
     }
     return request->is_third_party;

@@ -274,14 +274,17 @@ static const char *settle(struct reading *reading)
     types &= ~reading->types_not;
     rule->types = (uint16_t)types;
     bool has_types = (reading->types || reading->types_not) && !reading->is_all;
-    bool is_for_requests = !reading->is_about_names;
+    /* "All but these": over names a plain way to speak; over URLs only together with a page. */
+    bool is_about_all = rule->values[RULE_DENYALLOW].data && !rule->values[RULE_DOMAIN].data;
+    bool is_for_requests = !reading->is_about_names && !is_about_all;
     /* Who is not to see a site's pages has no use for its name; of most conversations a proxy sees
      * no more than that. */
     bool is_site =
         reading->is_document && types == BIT(DOCUMENT) && !(rule->flags & RULE_EXCEPTION);
     bool is_for_names = (!has_types || is_site) && !reading->has_scope;
     if (!is_for_requests && !is_for_names)
-        return "modifiers of requests and of names together";
+        return is_about_all ? "$denyallow of requests without $domain"
+                            : "modifiers of requests and of names together";
     rule->flags |= (is_for_requests ? RULE_FOR_REQUESTS : 0) | (is_for_names ? RULE_FOR_NAMES : 0);
     return NULL;
 }
