@@ -211,6 +211,10 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
     /* exceptions of a page are asked with the page's URL, not with a name */
     if (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF))
         name.size = 0;
+    if (name.size == 0 && is_too_short_for_urls(rule))
+        rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+    if (!(rule->flags & (RULE_FOR_NAMES | RULE_FOR_REQUESTS)))
+        return sink->on_dropped(sink, "a pattern that is in nearly every URL");
     if (is_regex(rule->subject)) {
         rule->kind = RULE_REGEX;
     } else if (name.size > 0) {
@@ -221,9 +225,7 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
         rule->subject = name;
     } else {
         rule->kind = RULE_MASK;
-        if (is_too_short_for_urls(rule))
-            rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
-        if (is_too_wide(rule) || !(rule->flags & (RULE_FOR_NAMES | RULE_FOR_REQUESTS)))
+        if (is_too_wide(rule))
             return sink->on_dropped(sink, "a pattern that matches nearly everything");
         if (has_unicode(rule->subject) && !spell_host(&rule->subject, spelled))
             return sink->on_dropped(sink, "a name that is not UTF-8");
