@@ -286,6 +286,16 @@ static void read_rule(struct slice line, struct rule_sink *sink)
         emit_pattern(&rule, sink);
 }
 
+/* "example.com # why", in lists that mix names and rules. */
+static struct slice without_remark(struct slice line)
+{
+    size_t at = slice_find(line, '#');
+    if (at == 0 || at >= line.size || (line.data[at - 1] != ' ' && line.data[at - 1] != '\t'))
+        return line;
+    struct slice name = slice_trim(slice_until(line, at));
+    return list_names_is_name(name) ? name : line;
+}
+
 static bool is_hosts_line(struct slice line)
 {
     struct slice rest = line, address, name;
@@ -303,5 +313,5 @@ void adblock_rule_line(struct adblock_list *list, struct slice line, struct rule
         return sink->on_cosmetic(sink);
     if (is_hosts_line(line))
         return list_names_hosts(line, sink);
-    read_rule(line, sink);
+    read_rule(without_remark(line), sink);
 }

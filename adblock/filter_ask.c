@@ -137,14 +137,25 @@ static void ask_names(struct asking *asking)
     }
 }
 
-/* Most patterns are matched with the name alone; those that begin with a scheme with a URL of it.
- */
+/* "/ads.": the slash in front of a name, not one in a path. */
+static bool is_slash_and_name(struct slice pattern)
+{
+    if (pattern.size < 4 || pattern.data[0] != '/' || !slice_ends(pattern, SLICE(".")))
+        return false;
+    for (size_t i = 1; i < pattern.size; i++)
+        if (!char_is_alnum(pattern.data[i]) && pattern.data[i] != '.' && pattern.data[i] != '-')
+            return false;
+    return true;
+}
+
+/* Most patterns are matched with the name alone; those that begin with a scheme, or the end of one,
+ * with a URL of it. */
 static bool wants_scheme(const struct image_rule *rule, const char *text)
 {
     struct slice pattern = {text, rule->pattern_size};
     return rule->kind == RULE_MASK && !(rule->anchors & PATTERN_START) &&
            (slice_starts(pattern, SLICE("http://")) || slice_starts(pattern, SLICE("https:/")) ||
-            slice_starts(pattern, SLICE("://")));
+            slice_starts(pattern, SLICE("://")) || is_slash_and_name(pattern));
 }
 
 /* "||example.com/": every URL of the name has that slash. */
