@@ -39,7 +39,7 @@ size_t psl_labels(const struct hostset *psl, const struct name_suffix *suffixes,
         while (hostset_next(psl, &walk, &place)) {
             uint16_t kind = hostset_value(psl, place);
             if (kind == PSL_EXCEPTION)
-                return i;
+                return i > 0 ? i : 1; /* a list that excepts a top level domain is wrong */
             size_t covered = kind == PSL_WILDCARD ? i + 2 : i + 1;
             if (covered > labels)
                 labels = covered;
