@@ -96,11 +96,13 @@ struct config_filter {
     unsigned deny_count;
 };
 
+enum config_echo { CONFIG_ECHO_OFF, CONFIG_ECHO_REACHABLE, CONFIG_ECHO_ALWAYS };
+
 struct config_tun {
     char *name; /* atlantic-tun0 */
     uint16_t mtu;
     struct address address4, address6;
-    bool answers_echo;
+    enum config_echo echo; /* reachable */
 };
 
 struct config_local {

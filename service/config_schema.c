@@ -23,6 +23,7 @@ static const char *const kinds[] = {"direct", "block", "http", "https", "socks5"
 static const char *const blockings[] = {"null", "nxdomain", "refused", "custom", NULL};
 static const char *const strategies[] = {"failover", "race", NULL};
 static const char *const echs[] = {"keep", "strip", NULL};
+static const char *const pings[] = {"off", "reachable", "always", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const formats[] = {"auto",    "hosts", "domains", "dnsmasq",
                                       "unbound", "rpz",   "adblock", NULL};
@@ -86,10 +87,12 @@ static const struct config_field tun_fields[] = {
      .type = &config_type_ip,
      AT(config_tun, address6),
      .fallback = "fd00:6b73::1"},
-    {.key = "answers_echo",
-     .type = &config_type_bool,
-     AT(config_tun, answers_echo),
-     .fallback = "false"},
+    {.key = "echo",
+     .type = &config_type_enum,
+     AT(config_tun, echo),
+     .names = pings,
+     .min = CONFIG_ECHO_OFF,
+     .fallback = "reachable"},
 };
 static const struct config_section tun = SECTION("the TUN device", tun_fields, 0);
 

@@ -4,6 +4,7 @@
 
 #include "base/chunk.h"
 #include "base/err.h"
+#include "tun2socks/echo_gate.h"
 #include "tun2socks/fragments.h"
 #include "tun2socks/gso.h"
 #include "tun2socks/ip_writer.h"
@@ -37,7 +38,7 @@ struct netstack {
     struct syn_gate gate;
     struct udp_table udp;
     struct fragments fragments;
-    enum netstack_echo echo;
+    struct echo_gate echo;
     uint64_t bad_packets, dropped_in;
 };
 
@@ -104,16 +105,10 @@ static void input_icmp_error(struct netstack *netstack, const struct packet *pac
 
 static void input_icmp(struct netstack *netstack, struct packet *packet)
 {
-    if (!icmp_is_echo_request(packet)) {
+    if (icmp_is_echo_request(packet))
+        echo_gate_input(&netstack->echo, packet);
+    else
         input_icmp_error(netstack, packet);
-        return;
-    }
-    if (netstack->echo != NETSTACK_ECHO_ANSWER) {
-        send_error(netstack, packet, ICMP_REASON_REFUSED);
-        return;
-    }
-    icmp_turn_echo(packet);
-    tun_write_packet(&netstack->tun, packet->data, packet->size);
 }
 
 static void input_whole(struct netstack *netstack, struct packet *packet, size_t piece_size,
@@ -208,7 +203,10 @@ static uint32_t bounded(uint32_t value, uint32_t least, uint32_t most)
 static void set_up(struct netstack *netstack, const struct netstack_options *options,
                    const struct netstack_events *events, void *owner)
 {
-    netstack->echo = options->echo;
+    echo_gate_init(&netstack->echo, &netstack->tun);
+    netstack->echo.mode = options->echo;
+    netstack->echo.on_echo = events->on_echo;
+    netstack->echo.owner = owner;
     netstack->gate = (struct syn_gate){.stack = &netstack->tcp,
                                        .limit = options->knocks_max,
                                        .on_inbound = events->on_inbound,
@@ -263,6 +261,11 @@ int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
     return 0;
 }
 
+void netstack_echo_result(struct netstack *netstack, const struct address *target, int err)
+{
+    echo_gate_settle(&netstack->echo, target, err);
+}
+
 struct netstack_stats netstack_stats(const struct netstack *netstack)
 {
     const struct tun *tun = &netstack->tun;
@@ -276,6 +279,8 @@ struct netstack_stats netstack_stats(const struct netstack *netstack)
         .refused_udp = netstack->udp.refused,
         .dropped_out = tun->dropped_out,
         .dropped_in = netstack->dropped_in,
+        .echo_answered = netstack->echo.answered,
+        .echo_refused = netstack->echo.refused,
         .tcp = netstack->tcp.flows.counts[FLOW_STREAM],
         .udp = (uint32_t)netstack->udp.clients.count,
         .knocks = netstack->tcp.flows.counts[FLOW_KNOCK],
@@ -301,6 +306,7 @@ void netstack_close(struct netstack *netstack)
     netstack->gate.is_closed = true;
     flow_table_each(&netstack->tcp.flows, shut_flow, NULL);
     udp_table_done(&netstack->udp);
+    echo_gate_done(&netstack->echo);
     fragments_done(&netstack->fragments);
     tcp_stack_done(&netstack->tcp);
     chunk_unref(netstack->buffer);

@@ -13,8 +13,12 @@
 
 struct netstack;
 
-/* What ICMP echo gets: nothing answers for the target but us, so by default we do not pretend. */
-enum netstack_echo { NETSTACK_ECHO_REFUSE, NETSTACK_ECHO_ANSWER };
+/* What ICMP echo gets: nothing answers for the target but us. */
+enum netstack_echo {
+    NETSTACK_ECHO_REFUSE,
+    NETSTACK_ECHO_ANSWER, /* whether or not the target is there */
+    NETSTACK_ECHO_ASK     /* on_echo finds out */
+};
 
 /* What the device may be asked for; less is for tests of the ways to do without. */
 enum netstack_offload {
@@ -39,12 +43,16 @@ struct netstack_options {
 struct netstack_events {
     void (*on_inbound)(void *owner, struct inbound *inbound);
     void (*on_udp)(void *owner, struct dgram *client); /* set callbacks; the datagram follows */
+    /* Can it be reached? Say so with netstack_echo_result, now or later. May be asked again about
+     * the same target only after that. */
+    void (*on_echo)(void *owner, const struct address *target);
 };
 
 struct netstack_stats {
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
     uint64_t bad_packets, refused_tcp, refused_udp, dropped_out;
     uint64_t dropped_in; /* no memory to keep it in; TCP will send it again */
+    uint64_t echo_answered, echo_refused;
     uint32_t tcp, udp, knocks;
     uint32_t half_open; /* knocks, and streams whose handshake is not done */
 };
@@ -55,6 +63,9 @@ struct netstack_stats {
 int netstack_open(struct loop *loop, int tun_fd, bool with_vnet,
                   const struct netstack_options *options, const struct netstack_events *events,
                   void *owner, struct netstack **ret);
+/* 0: whoever pings this address is answered; ERR_BLOCKED, ERR_LIMIT, ERR_REFUSED_BY_PROXY: told
+ * that it is prohibited; other < 0: that it cannot be reached. */
+void netstack_echo_result(struct netstack *netstack, const struct address *target, int err);
 struct netstack_stats netstack_stats(const struct netstack *netstack);
 /* Resets every connection that is left; their streams report -ENETDOWN. */
 void netstack_close(struct netstack *netstack);

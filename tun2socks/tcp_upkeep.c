@@ -12,6 +12,9 @@
 enum {
     OPENING_QUIET_MAX = 20,   /* ticks of 250 ms until a client has to have confirmed our answer */
     RELEASED_QUIET_MAX = 240, /* ticks of 250 ms without progress after the owner let go */
+    BLACK_HOLE_LOSSES = 2,    /* of the same segment */
+    MTU_SMALL = 1280,         /* every IPv6 link takes it, and nearly every other */
+    MTU_SMALLEST = 576,       /* RFC 791: what every IPv4 host takes */
     SILENT_MIN = 5,           /* after so many minutes a connection is probed, once a minute */
     PROBES_MAX = 3,           /* a kernel that knows the connection answers the first */
 };
@@ -87,6 +90,22 @@ void tcp_stream_limit_packets(struct flow *flow, size_t mtu)
     tcp->peer_mss = (uint16_t)(mtu - headers);
     if (!tcp->stack->tun->has_vnet && !tcp->pcb->unsent && !tcp->pcb->unacked)
         tcp->segment_size = tcp->pcb->mss = tcp->peer_mss;
+    if (!tcp->pcb->unacked)
+        return;
+    tcp_enter(tcp);
+    tcp_rexmit(tcp->pcb); /* what was too large is lost: there is nothing to wait for */
+    tcp_output(tcp->pcb);
+    tcp_leave(tcp);
+}
+
+/* A link on the way (to a container, to a guest) that takes less, and whose "too big" never reaches
+ * us. RFC 4821 sec. 7.7: after some losses in a row smaller packets are tried. */
+static void mind_black_hole(struct tcp_stream *tcp)
+{
+    if (tcp->pcb && tcp->pcb->nrtx >= BLACK_HOLE_LOSSES)
+        tcp_stream_limit_packets(&tcp->flow, MTU_SMALL);
+    if (tcp->pcb && tcp->pcb->nrtx > BLACK_HOLE_LOSSES + 1 && tcp->flow.client.family == 4)
+        tcp_stream_limit_packets(&tcp->flow, MTU_SMALLEST);
 }
 
 void tcp_stream_shut(struct flow *flow)
@@ -145,6 +164,7 @@ void tcp_stream_after_tick(struct list *hot_node)
     }
     if (is_stuck(tcp))
         tcp_drop(tcp, true);
+    mind_black_hole(tcp);
     tcp_settle(tcp);
 }
 

@@ -85,6 +85,19 @@ static void on_door_udp(void *owner, struct dgram *client)
     udp_flow_start(&engine->traffic, "socks5", client);
 }
 
+static void on_echo(void *owner, const struct address *target)
+{
+    struct engine *engine = owner;
+    echo_ask(&engine->echo, target);
+}
+
+static void on_echo_result(void *owner, const struct address *target, int err)
+{
+    struct engine *engine = owner;
+    if (engine->netstack)
+        netstack_echo_result(engine->netstack, target, err);
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 static void init_traffic(struct engine *engine)
@@ -115,6 +128,7 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host)
     engine->host = *host;
     engine->tun_fd = -1;
     init_traffic(engine);
+    echo_init(&engine->echo, &engine->traffic, on_echo_result, engine);
     health_init(&engine->health, &engine->traffic.connector, on_health, engine);
     engine->traffic.connector.pool = pool_new();
     engine->traffic.names = name_cache_new(NAMES_MAX);
@@ -168,7 +182,10 @@ int engine_listen(struct engine *engine, const int *listeners, size_t count)
 
 static int open_netstack(struct engine *engine, int tun_fd, bool with_vnet)
 {
-    static const struct netstack_events events = {on_inbound, on_tun_udp};
+    static const struct netstack_events events = {on_inbound, on_tun_udp, on_echo};
+    static const enum netstack_echo echoes[] = {[CONFIG_ECHO_OFF] = NETSTACK_ECHO_REFUSE,
+                                                [CONFIG_ECHO_REACHABLE] = NETSTACK_ECHO_ASK,
+                                                [CONFIG_ECHO_ALWAYS] = NETSTACK_ECHO_ANSWER};
     const struct config *config = engine->config;
     struct netstack_options options = {
         .mtu = config->tun.mtu,
@@ -177,7 +194,7 @@ static int open_netstack(struct engine *engine, int tun_fd, bool with_vnet)
         .udp_max = config->limits.udp_flows,
         .udp_idle_ms = config->timeouts.udp_idle,
         .buffer_bytes = config->limits.buffer_bytes,
-        .echo = config->tun.answers_echo ? NETSTACK_ECHO_ANSWER : NETSTACK_ECHO_REFUSE,
+        .echo = echoes[config->tun.echo],
     };
 
     return netstack_open(engine->loop, tun_fd, with_vnet, &options, &events, engine,
@@ -204,6 +221,7 @@ void engine_tun_detach(struct engine *engine)
     health_stop(&engine->health);
     if (!engine->netstack)
         return;
+    echo_stop(&engine->echo);
     netstack_close(engine->netstack);
     engine->netstack = NULL;
     close(engine->tun_fd);

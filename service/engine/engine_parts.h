@@ -6,6 +6,7 @@
 #include "proxy/dialer.h"
 #include "proxy/pool.h"
 #include "service/engine/admission.h"
+#include "service/engine/echo.h"
 #include "service/engine/engine.h"
 #include "service/engine/traffic.h"
 
@@ -21,6 +22,7 @@ struct engine {
     struct health health;
     struct door *door;
     struct netstack *netstack;
+    struct echo echo;
     int tun_fd; /* -1: none */
 };
 

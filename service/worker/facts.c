@@ -82,6 +82,8 @@ static void tell_counters(void *owner, control_counter_fn *tell, void *to)
         {"tun", "bytes_out", s.tun.bytes_out},
         {"tun", "bad_packets", s.tun.bad_packets},
         {"tun", "half_open", s.tun.half_open},
+        {"tun", "echo_answered", s.tun.echo_answered},
+        {"tun", "echo_refused", s.tun.echo_refused},
         {"tun", "refused_tcp", s.tun.refused_tcp},
         {"tun", "refused_udp", s.tun.refused_udp},
         {"tun", "dropped_out", s.tun.dropped_out},

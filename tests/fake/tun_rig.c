@@ -61,6 +61,13 @@ static void on_udp(void *owner, struct dgram *client)
     rig->dgram_count++;
 }
 
+static void on_echo(void *owner, const struct address *target)
+{
+    struct tun_rig *rig = owner;
+    rig->echo_target = *target;
+    rig->echo_count++;
+}
+
 struct netstack_options rig_options(void)
 {
     return (struct netstack_options){.mtu = 1500,
@@ -73,7 +80,8 @@ struct netstack_options rig_options(void)
 
 void rig_open(struct tun_rig *rig, const struct netstack_options *options, bool with_vnet)
 {
-    static const struct netstack_events events = {.on_inbound = on_inbound, .on_udp = on_udp};
+    static const struct netstack_events events = {
+        .on_inbound = on_inbound, .on_udp = on_udp, .on_echo = on_echo};
     const int size = 4 * 1024 * 1024;
     int fds[2];
     memset(rig, 0, sizeof(*rig));
@@ -113,12 +121,41 @@ void rig_put(struct tun_rig *rig, const uint8_t *packet, size_t size)
     rig_turn(rig);
 }
 
+/* As the kernel would. */
+static void finish_checksum(const struct virtio_net_hdr *header, struct seen *packet)
+{
+    uint32_t sum = 0;
+    size_t start = header->csum_start;
+    size_t at = start + header->csum_offset;
+    if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
+        return;
+    assert_true(at + 2 <= packet->total);
+    for (size_t i = start; i < packet->total; i++)
+        sum += (i - start) % 2 ? packet->bytes[i] : (uint32_t)packet->bytes[i] << 8;
+    sum = (sum & 0xffff) + (sum >> 16);
+    sum = ~((sum & 0xffff) + (sum >> 16));
+    packet->bytes[at] = (uint8_t)(sum >> 8);
+    packet->bytes[at + 1] = (uint8_t)sum;
+}
+
+bool rig_receive(struct tun_rig *rig, struct seen *ret)
+{
+    struct iovec parts[] = {{&rig->said, sizeof(rig->said)}, {ret->bytes, sizeof(ret->bytes)}};
+    ssize_t skip = rig->has_vnet ? (ssize_t)sizeof(rig->said) : 0;
+    ssize_t size =
+        rig->has_vnet ? readv(rig->fd, parts, 2) : read(rig->fd, ret->bytes, sizeof(ret->bytes));
+    if (size < skip)
+        return false;
+    ret->total = (size_t)(size - skip);
+    if (rig->has_vnet)
+        finish_checksum(&rig->said, ret);
+    return true;
+}
+
 bool rig_next(struct tun_rig *rig, struct seen *ret)
 {
-    ssize_t size = recv(rig->fd, ret->bytes, sizeof(ret->bytes), 0);
-    if (size < 0)
+    if (!rig_receive(rig, ret))
         return false;
-    ret->total = (size_t)size;
     assert_true(seen_read(ret));
     return true;
 }

@@ -6,6 +6,8 @@
 #include "tests/fake/packet_bytes.h"
 #include "tun2socks/netstack.h"
 
+#include <linux/virtio_net.h>
+
 enum { RIG_INBOUNDS_MAX = 64 };
 
 struct tun_rig {
@@ -19,7 +21,10 @@ struct tun_rig {
     struct dgram *dgram; /* the newest */
     int dgram_count;
     int gone_count, end_count, end_err;
-    struct endpoint peer; /* of the last datagram */
+    int echo_count; /* questions that the test has to answer */
+    struct address echo_target;
+    struct virtio_net_hdr said; /* in front of the last packet from the netstack */
+    struct endpoint peer;       /* of the last datagram */
     uint8_t datagram[PACKET_BYTES_MAX];
     size_t datagram_size;
     int datagram_count;
@@ -37,6 +42,8 @@ void rig_put(struct tun_rig *rig, const uint8_t *packet, size_t size);
 void rig_turn(struct tun_rig *rig);
 /* The next packet from the netstack; false: none is there. Fails the test if it is malformed. */
 bool rig_next(struct tun_rig *rig, struct seen *ret);
+/* The same unread and unjudged; what is left to the device is done. */
+bool rig_receive(struct tun_rig *rig, struct seen *ret);
 void rig_drain(struct tun_rig *rig);
 void rig_pass_ms(struct tun_rig *rig, uint64_t ms); /* of the fake clock, in steps */
 

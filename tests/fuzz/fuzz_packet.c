@@ -68,39 +68,6 @@ static struct address address(struct world *world, uint8_t last, uint16_t port)
     return address;
 }
 
-/* As the kernel would: what is left to the device is finished there. */
-static void finish_checksum(const struct virtio_net_hdr *header, struct seen *one)
-{
-    uint32_t sum = 0;
-    size_t start = header->csum_start, at = start + header->csum_offset;
-    if (!(header->flags & VIRTIO_NET_HDR_F_NEEDS_CSUM))
-        return;
-    if (at + 2 > one->total)
-        abort();
-    for (size_t i = start; i < one->total; i++)
-        sum += (i - start) % 2 ? one->bytes[i] : (uint32_t)one->bytes[i] << 8;
-    while (sum >> 16)
-        sum = (sum & 0xffff) + (sum >> 16);
-    one->bytes[at] = (uint8_t)(~sum >> 8);
-    one->bytes[at + 1] = (uint8_t)~sum;
-}
-
-static bool receive(struct world *world)
-{
-    struct virtio_net_hdr header = {0};
-    struct iovec parts[] = {{&header, sizeof(header)}, {seen.bytes, sizeof(seen.bytes)}};
-    size_t skip = world->rig.has_vnet ? sizeof(header) : 0;
-    ssize_t got = world->rig.has_vnet ? readv(world->rig.fd, parts, 2)
-                                      : recv(world->rig.fd, seen.bytes, sizeof(seen.bytes), 0);
-    if (got <= 0)
-        return false;
-    seen.total = (size_t)got - skip;
-    finish_checksum(&header, &seen);
-    if (!seen_read(&seen))
-        abort(); /* we never send what is malformed */
-    return true;
-}
-
 static void collect(struct world *world)
 {
     while (world->rig.inbound_count > 0) {
@@ -115,9 +82,15 @@ static void collect(struct world *world)
         if (inbound_admit(inbound, slot) < 0)
             *slot = NULL;
     }
-    while (receive(world))
+    while (rig_receive(&world->rig, &seen)) {
+        if (!seen_read(&seen))
+            abort(); /* we never send what is malformed */
         if (seen.protocol == IPPROTO_TCP && !seen.is_fragment && !(seen.flags & RST))
             world->ack = seen.seq + (uint32_t)seen.size + (seen.flags & (SYN | FIN) ? 1U : 0U);
+    }
+    for (; world->rig.echo_count > 0; world->rig.echo_count--)
+        netstack_echo_result(world->rig.netstack, &world->rig.echo_target,
+                             world->rig.echo_count % 2 ? 0 : ERR_TARGET_UNREACHABLE);
 }
 
 /* Superpackets are cut only if they are UDP's; the kernel tells no lies about the others. */
@@ -287,7 +260,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     struct script script = {data, data + size};
     struct netstack_options options = rig_options();
     memset(&world, 0, sizeof(world));
-    options.echo = NETSTACK_ECHO_ANSWER;
+    options.echo = size > 0 && data[size - 1] & 2 ? NETSTACK_ECHO_ASK : NETSTACK_ECHO_ANSWER;
     rig_open(&world.rig, &options, size > 0 && data[size - 1] & 1);
     world.rig.keeps_one_dgram = true;
     for (int i = 0; i < STEPS_MAX && script.at < script.end; i++)

@@ -185,6 +185,56 @@ class Tunnel(unittest.TestCase):
                 client.recv(10)
 
 
+class NarrowLink(unittest.TestCase):
+    """A guest behind a link that takes less than its own device says: our packets are too big for it."""
+
+    GUEST = NAMESPACE + "-guest"
+    MTU = 1300
+
+    def setUp(self):
+        self.way = Way(["vnet"])
+        sh("ip", "netns", "add", self.GUEST)
+        sh("ip", "link", "add", "link0", "netns", NAMESPACE, "mtu", str(self.MTU), "type", "veth",
+           "peer", "name", "link0", "netns", self.GUEST)
+        for ns, ends in ((NAMESPACE, ("10.8.0.1", "fd08::1")), (self.GUEST, ("10.8.0.2", "fd08::2"))):
+            sh("ip", "-n", ns, "addr", "add", ends[0] + "/24", "dev", "link0")
+            sh("ip", "-n", ns, "addr", "add", ends[1] + "/64", "dev", "link0", "nodad")
+            sh("ip", "-n", ns, "link", "set", "link0", "up")
+        sh("ip", "-n", self.GUEST, "route", "add", "default", "via", "10.8.0.1")
+        sh("ip", "-n", self.GUEST, "-6", "route", "add", "default", "via", "fd08::1")
+        sh("ip", "netns", "exec", NAMESPACE, "sysctl", "-qw", "net.ipv4.ip_forward=1",
+           "net.ipv6.conf.all.forwarding=1")
+
+    def tearDown(self):
+        sh("ip", "netns", "del", self.GUEST)
+        self.way.close()
+
+    def download(self, host):
+        with open("/run/netns/" + self.GUEST) as namespace:
+            move_to(namespace)
+        with tcp(host, SOURCE, timeout=30) as connection:
+            got = 0
+            while got < 1_000_000:
+                got += len(connection.recv(1 << 16))
+
+    def test_a_link_that_says_too_big(self):
+        for host in HOSTS:
+            with self.subTest(host=host):
+                self.download(host)
+
+    def test_a_link_that_swallows_what_is_too_big(self):
+        rules = "table inet t { chain c { type filter hook output priority 0; " \
+                "icmpv6 type packet-too-big counter drop; }; }"
+        sh("ip", "netns", "exec", NAMESPACE, "nft", rules)
+        for host in HOSTS:
+            with self.subTest(host=host):
+                self.download(host)
+        counted = subprocess.run(["ip", "netns", "exec", NAMESPACE, "nft", "list", "ruleset"],
+                                 capture_output=True, text=True, check=True).stdout
+        # IPv4 packets may be cut on the way; only IPv6 has to find out.
+        self.assertRegex(counted, r"counter packets [1-9]")
+
+
 def make_test(words):
     return lambda self: self.run_way(words)
 

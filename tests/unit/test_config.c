@@ -78,7 +78,7 @@ static const char full[] = "upstreams:\n"
                            "    tls: {name: p.example, ca_file: /etc/ssl/my.pem, insecure: true}\n"
                            "  - {kind: block}\n"
                            "tun: {name: tun7, mtu: 9000, address4: 10.9.0.1, address6: fd00::9,\n"
-                           "  answers_echo: on}\n"
+                           "  echo: always}\n"
                            "local:\n"
                            "  listen: [\"0.0.0.0:8080\"]\n"
                            "  user: me\n"
@@ -128,7 +128,7 @@ static void test_every_key(void **state)
     assert_true(config->upstreams[1].tls_insecure);
     assert_false(config->upstreams[1].udp);
     assert_string_equal(config->upstreams[2].name, "block");
-    assert_true(config->tun.answers_echo);
+    assert_int_equal(config->tun.echo, CONFIG_ECHO_ALWAYS);
     assert_address(&config->local.listen[0], "0.0.0.0:8080");
     assert_int_equal(config->dns.servers[0].transport, CONFIG_DNS_TCP);
     assert_address(&config->dns.servers[1].server.address, "[2001:db8::53]:8853");
