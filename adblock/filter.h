@@ -55,6 +55,9 @@ int filter_compile(const struct filter_source *sources, size_t count, const char
  * -EBADMSG (truncated, altered, or of another version: compile again), other negative errno. */
 int filter_save(const struct filter *filter, const char *path);
 int filter_open(const char *path, struct filter **ret);
+/* Give the memory of a mapped filter back for now; asking it brings back what is needed. Any
+ * thread; NULL is accepted. */
+void filter_rest(const struct filter *filter);
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter);
 /* No other filter of this process has or had it; never 0, which NULL has. Says whether a verdict

@@ -56,3 +56,9 @@ int filter_open(const char *path, struct filter **ret)
         munmap(data, size);
     return err;
 }
+
+void filter_rest(const struct filter *filter)
+{
+    if (filter && filter->is_mapped)
+        (void)madvise((void *)(uintptr_t)filter->image.data, filter->image.size, MADV_DONTNEED);
+}

@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OWNED_PER_SOURCE = 3, FIRST_CAPACITY = 64 * 1024 };
+enum { OWNED_PER_SOURCE = 3, FIRST_CAPACITY = 64 * 1024, LOOKED_AT_BYTES = 64 * 1024 };
 
 /* Where the one line about a failure goes. */
 struct complaint {
@@ -73,20 +73,83 @@ static int read_all(int fd, size_t size_hint, char **ret, size_t *ret_size)
     return -ENOMEM;
 }
 
+static int open_file(const char *path, struct stat *ret)
+{
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    int err = fd < 0 || fstat(fd, ret) < 0 ? -errno : 0;
+    if (err == 0 && S_ISDIR(ret->st_mode))
+        err = -EISDIR;
+    if (err == 0 && !S_ISREG(ret->st_mode))
+        err = -EINVAL; /* /dev/zero, or a pipe that never ends */
+    if (err == 0 && ret->st_size > LIST_TEXT_MAX_BYTES)
+        err = -EFBIG;
+    if (err == 0)
+        return fd;
+    if (fd >= 0)
+        close(fd);
+    return err;
+}
+
 /* Read, not mapped: a file that is cut short under a mapping would kill us. */
 static int read_file(const char *path, char **ret, size_t *ret_size)
 {
     struct stat st;
-    _close_fd_ int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    if (fd < 0 || fstat(fd, &st) < 0)
-        return -errno;
-    if (S_ISDIR(st.st_mode))
-        return -EISDIR;
-    if (!S_ISREG(st.st_mode))
-        return -EINVAL; /* /dev/zero, or a pipe that never ends */
-    if (st.st_size > LIST_TEXT_MAX_BYTES)
-        return -EFBIG;
-    return read_all(fd, (size_t)st.st_size, ret, ret_size);
+    _close_fd_ int fd = open_file(path, &st);
+    return fd < 0 ? fd : read_all(fd, (size_t)st.st_size, ret, ret_size);
+}
+
+/* Whatever its format is said to be, a web page is no list. An empty file is an empty list. */
+static int complain_text(struct complaint *complaint, const struct lists_source *list,
+                         struct slice text)
+{
+    enum filter_format format;
+    if (list_format_detect(text, &format) == 0)
+        return 0;
+    return complain(complaint, -EINVAL, list->name, list->path,
+                    "not a list but a web page or binary data; download it again");
+}
+
+static int complain_file(struct complaint *complaint, const struct lists_source *list, int err)
+{
+    return err == -EFBIG ? complain_size(complaint, list->name, list->path)
+                         : complain_reading(complaint, err, list->name, list->path);
+}
+
+static bool may_be_missing(const struct lists_source *list, int err)
+{
+    return err == -ENOENT && list->is_downloaded;
+}
+
+int list_text_look(const struct lists_source *list, struct stat *ret, char *ret_error,
+                   size_t capacity)
+{
+    struct complaint complaint = {ret_error, capacity};
+    struct stat st = {0};
+    _free_ char *start = NULL;
+    if (!list->path) {
+        *ret = st;
+        return 0;
+    }
+    _close_fd_ int fd = open_file(list->path, &st);
+    if (fd < 0 && !may_be_missing(list, fd))
+        return complain_file(&complaint, list, fd);
+    if (fd >= 0) {
+        start = malloc(LOOKED_AT_BYTES);
+        ssize_t size = start ? read(fd, start, LOOKED_AT_BYTES) : -1;
+        if (size < 0)
+            return complain_file(&complaint, list, start ? -errno : -ENOMEM);
+        int err = complain_text(&complaint, list, (struct slice){start, (size_t)size});
+        if (err < 0)
+            return err;
+    }
+    *ret = st;
+    return 0;
+}
+
+int list_text_too_large(const struct lists_source *list, char *ret_error, size_t capacity)
+{
+    struct complaint complaint = {ret_error, capacity};
+    return complain_size(&complaint, list->name, list->path);
 }
 
 /* The next place; its name and category become the texts' own. */
@@ -115,28 +178,23 @@ static int read_list(struct list_texts *texts, const struct lists_source *list, 
                      struct complaint *complaint)
 {
     struct filter_source *source = add_source(texts, list->name, list->category, list->format);
-    enum filter_format format;
     if (!source)
         return complain_reading(complaint, -ENOMEM, list->name, "memory");
     if (!list->path) {
-        source->text = builtin_list_text;
-        source->size = builtin_list_size;
+        source->text = list->text ? list->text : builtin_list_text;
+        source->size = list->text ? strlen(list->text) : builtin_list_size;
         return 0;
     }
     int err = read_file(list->path, text_of_last(texts), &source->size);
-    if (err == -EFBIG)
-        return complain_size(complaint, list->name, list->path);
+    if (may_be_missing(list, err))
+        return 0;
     if (err < 0)
-        return complain_reading(complaint, err, list->name, list->path);
+        return complain_file(complaint, list, err);
     source->text = *text_of_last(texts);
     *total += source->size;
     if (*total > LIST_TEXTS_MAX_BYTES)
         return complain_size(complaint, list->name, list->path);
-    /* Whatever its format is said to be, a web page is none. An empty file is an empty list. */
-    if (list_format_detect((struct slice){source->text, source->size}, &format) < 0)
-        return complain(complaint, -EINVAL, list->name, list->path,
-                        "not a list but a web page or binary data; download it again");
-    return 0;
+    return complain_text(complaint, list, (struct slice){source->text, source->size});
 }
 
 /* A name as the configuration takes it: itself and everything below, with "*." only below. */
@@ -147,17 +205,27 @@ static bool is_name(const char *text)
     return endpoint_from_host(name, strlen(name), 0, &endpoint) == 0 && endpoint_is_name(&endpoint);
 }
 
+int list_names_look(const char *title, const char *const *names, size_t count, char *ret_error,
+                    size_t capacity)
+{
+    struct complaint complaint = {ret_error, capacity};
+    for (size_t i = 0; i < count; i++)
+        if (!is_name(names[i]))
+            return complain(&complaint, -EINVAL, title, names[i],
+                            "not a name; write a host name such as example.com");
+    return 0;
+}
+
 static int add_names(struct list_texts *texts, const char *title, const char *const *names,
                      size_t count, struct complaint *complaint)
 {
     struct filter_source *source = add_source(texts, title, title, FILTER_DOMAINS);
     size_t size = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (!is_name(names[i]))
-            return complain(complaint, -EINVAL, title, names[i],
-                            "not a name; write a host name such as example.com");
+    int err = list_names_look(title, names, count, complaint->text, complaint->capacity);
+    if (err < 0)
+        return err;
+    for (size_t i = 0; i < count; i++)
         size += strlen(names[i]) + 1;
-    }
     char *at = *text_of_last(texts) = malloc(size + 1);
     if (!source || !at)
         return complain_reading(complaint, -ENOMEM, title, "memory");

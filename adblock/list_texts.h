@@ -5,6 +5,8 @@
 #include "adblock/filter.h"
 #include "adblock/lists.h"
 
+#include <sys/stat.h>
+
 enum {
     LIST_TEXT_MAX_BYTES = 64 * 1024 * 1024,   /* of one list: five times the largest in use */
     LIST_TEXTS_MAX_BYTES = 256 * 1024 * 1024, /* of all together */
@@ -18,9 +20,20 @@ struct list_texts {
     size_t psl_size;
 };
 
-/* Read everything; a missing public suffix list is no error. 0; < 0 with one line in ret_error. */
+/* Read everything; texts that are in `options` are borrowed. A missing public suffix list is no
+ * error. 0; < 0 with one line in ret_error. */
 int list_texts_read(const struct lists_options *options, struct list_texts *ret, char *ret_error,
                     size_t capacity);
 void list_texts_done(struct list_texts *texts);
+
+/* What list_texts_read would say of one list, from a look at the beginning of its file alone. 0
+ * with the file's facts (all 0 where there is none); < 0 with one line in ret_error. */
+int list_text_look(const struct lists_source *list, struct stat *ret, char *ret_error,
+                   size_t capacity);
+/* The same of the user's own names. */
+int list_names_look(const char *title, const char *const *names, size_t count, char *ret_error,
+                    size_t capacity);
+/* Says so, and returns -EFBIG. */
+int list_text_too_large(const struct lists_source *list, char *ret_error, size_t capacity);
 
 #endif

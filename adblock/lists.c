@@ -1,5 +1,6 @@
 #include "adblock/lists.h"
-#include "adblock/list_texts.h"
+
+#include "adblock/compile.h"
 
 #include "base/err.h"
 
@@ -8,23 +9,21 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* One set of lists on its way to become the filter. */
-struct compile {
+/* A set on its way. */
+struct job {
     struct lists *lists; /* NULL: its owner lost interest */
-    struct list_texts texts;
-    struct filter *filter;
-    struct filter_problem problem;
-    int err;
+    struct compile *compile;
 };
 
 struct lists {
     struct loop *loop;
+    int folder;
     loop_fn *on_change;
     void *owner;
     struct deferred changed;
     struct filter *filter;
-    struct compile *running; /* on another thread */
-    struct compile *waiting; /* the newest; two at once would double the memory in use */
+    struct job *running;       /* on another thread */
+    struct list_plan *waiting; /* the newest; two at once would double the memory in use */
     char problem[sizeof(struct filter_problem)];
 };
 
@@ -41,126 +40,126 @@ struct lists *lists_new(struct loop *loop, loop_fn *on_change, void *owner)
     if (!lists)
         return NULL;
     lists->loop = loop;
+    lists->folder = -1;
     lists->on_change = on_change;
     lists->owner = owner;
     deferred_init(&lists->changed, loop, tell_change, lists);
     return lists;
 }
 
-static void compile_free(struct compile *compile)
+void lists_keep_in(struct lists *lists, int folder)
 {
-    if (!compile)
-        return;
-    list_texts_done(&compile->texts);
-    filter_unref(compile->filter);
-    free(compile);
+    lists->folder = folder;
 }
 
 void lists_free(struct lists *lists)
 {
     if (!lists)
         return;
-    if (lists->running)
+    if (lists->running) {
         lists->running->lists = NULL;
-    compile_free(lists->waiting);
+        compile_cancel(lists->running->compile);
+    }
+    list_plan_free(lists->waiting);
     deferred_cancel(&lists->changed);
     filter_unref(lists->filter);
     free(lists);
 }
 
-/* Any thread. The texts are of no use afterwards, and large. */
-static void compile_work(void *owner)
+static int take_over(struct lists *lists, struct compile *compile)
 {
-    struct compile *compile = owner;
-    const struct list_texts *texts = &compile->texts;
-    compile->err = filter_compile(texts->sources, texts->count, texts->psl, texts->psl_size,
-                                  &compile->filter, &compile->problem);
-    list_texts_done(&compile->texts);
-}
-
-static void take_over(struct lists *lists, struct compile *compile)
-{
-    if (compile->err < 0) {
-        snprintf(lists->problem, sizeof(lists->problem), "%s",
-                 compile->problem.text[0] ? compile->problem.text : err_text(compile->err));
-        return;
+    struct filter_problem problem;
+    struct filter *filter = NULL;
+    int err = compile_result(compile, &filter, &problem);
+    if (err < 0) {
+        snprintf(lists->problem, sizeof(lists->problem), "%s", problem.text);
+    } else {
+        filter_unref(lists->filter);
+        lists->filter = filter;
+        lists->problem[0] = '\0';
     }
-    filter_unref(lists->filter);
-    lists->filter = compile->filter;
-    compile->filter = NULL;
-    lists->problem[0] = '\0';
     deferred_schedule(&lists->changed);
-}
-
-static int start(struct lists *lists, struct compile *compile);
-
-static void compile_done(void *owner)
-{
-    struct compile *compile = owner;
-    struct lists *lists = compile->lists;
-    if (lists) {
-        struct compile *next = lists->waiting;
-        lists->running = lists->waiting = NULL;
-        if (!next) {
-            take_over(lists, compile);
-        } else if (start(lists, next) < 0) {
-            compile_free(next);
-            take_over(lists, compile);
-        }
-    }
-    compile_free(compile);
-}
-
-static int start(struct lists *lists, struct compile *compile)
-{
-    int err = loop_run_job(lists->loop, compile_work, compile_done, compile);
-    if (err == 0)
-        lists->running = compile;
     return err;
 }
 
-/* The first filter: nobody may ask before there is one. */
-static int compile_now(struct lists *lists, struct compile *compile)
+static int start(struct lists *lists, struct list_plan *take_plan);
+
+static void job_work(void *owner)
 {
-    compile_work(compile);
-    take_over(lists, compile);
-    return compile->err;
+    struct job *job = owner;
+    compile_run(job->compile);
+}
+
+static void job_done(void *owner)
+{
+    struct job *job = owner;
+    struct lists *lists = job->lists;
+    if (lists) {
+        struct list_plan *next = lists->waiting;
+        lists->running = NULL;
+        lists->waiting = NULL;
+        if (!next || start(lists, next) < 0)
+            take_over(lists, job->compile);
+    }
+    compile_free(job->compile);
+    free(job);
+}
+
+static int start(struct lists *lists, struct list_plan *take_plan)
+{
+    struct job *job = calloc(1, sizeof(*job));
+    struct compile *compile = compile_new(take_plan, lists->folder, lists->filter);
+    int err = job && compile ? 0 : -ENOMEM;
+    if (err == 0) {
+        *job = (struct job){lists, compile};
+        err = loop_run_job(lists->loop, job_work, job_done, job);
+    }
+    if (err < 0) {
+        compile_free(compile);
+        free(job);
+        return err;
+    }
+    lists->running = job;
+    return 0;
+}
+
+/* The first filter: nobody may ask before there is one. */
+static int compile_now(struct lists *lists, struct list_plan *take_plan)
+{
+    struct compile *compile = compile_new(take_plan, lists->folder, NULL);
+    if (!compile)
+        return -ENOMEM;
+    compile_run(compile);
+    int err = take_over(lists, compile);
+    compile_free(compile);
+    return err;
 }
 
 int lists_set(struct lists *lists, const struct lists_options *options, char *ret_error,
               size_t capacity)
 {
-    struct compile *compile = calloc(1, sizeof(*compile));
-    if (!compile) {
-        snprintf(ret_error, capacity, "lists: %s", err_text(-ENOMEM));
-        return -ENOMEM;
-    }
-    compile->lists = lists;
-    int err = list_texts_read(options, &compile->texts, ret_error, capacity);
-    if (err < 0) {
-        compile_free(compile);
+    struct list_plan *plan;
+    int err = list_plan_new(options, &plan, ret_error, capacity);
+    if (err < 0)
         return err;
-    }
     if (lists->running) {
-        compile_free(lists->waiting);
-        lists->waiting = compile;
+        list_plan_free(lists->waiting);
+        lists->waiting = plan;
         return 0;
     }
-    err = lists->filter ? start(lists, compile) : compile_now(lists, compile);
+    err = lists->filter ? start(lists, plan) : compile_now(lists, plan);
     if (err < 0)
         snprintf(ret_error, capacity, "lists: %s",
                  lists->problem[0] ? lists->problem : err_text(err));
-    if (err < 0 || !lists->running)
-        compile_free(compile);
     return err;
 }
 
 int lists_check(const struct lists_options *options, char *ret_error, size_t capacity)
 {
-    struct list_texts texts;
-    int err = list_texts_read(options, &texts, ret_error, capacity);
+    struct list_plan *plan;
+    int err = list_plan_new(options, &plan, ret_error, capacity);
     if (err == 0)
-        list_texts_done(&texts);
+        list_plan_free(plan);
     return err;
 }
 

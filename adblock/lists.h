@@ -1,5 +1,6 @@
 /* The lists in force: reads files (and the list that comes with Atlantic), compiles them off the
- * loop, and swaps the filter when it is ready. Whatever goes wrong, the last good filter stays. */
+ * loop (see compile.h), and swaps the filter when it is ready. Whatever goes wrong, the last good
+ * filter stays. */
 #ifndef ADBLOCK_LISTS_H
 #define ADBLOCK_LISTS_H
 
@@ -13,8 +14,10 @@ struct lists;
 
 struct lists_source {
     const char *name, *category;
-    const char *path; /* NULL: the built-in list */
+    const char *path; /* NULL: see text */
+    const char *text; /* the list itself; with neither: the built-in one */
     enum filter_format format;
+    bool is_downloaded; /* may not be there yet: then it is an empty list for now */
 };
 
 struct lists_options {
@@ -31,11 +34,14 @@ struct lists_options {
  * of memory. */
 struct lists *lists_new(struct loop *loop, loop_fn *on_change, void *owner);
 void lists_free(struct lists *lists);
+/* Keep compiled lists in this directory: a descriptor, borrowed until lists_free. */
+void lists_keep_in(struct lists *lists, int folder);
 
-/* Read every file now and start to compile; the newest call wins. Copies what it needs. 0; < 0 with
- * one clear line in ret_error (which file, what to do) and nothing changed. The very first call
- * compiles before it returns, so that no question is ever asked without a filter. In a verdict,
- * the lists are numbered as they stand in `sources`; "allow" and "deny" come behind them. */
+/* Look at every file now and start to compile; the newest call wins. Copies what it needs. 0; < 0
+ * with one clear line in ret_error (which file, what to do) and nothing changed. The very first
+ * call compiles before it returns, so that no question is ever asked without a filter. In a
+ * verdict, the lists are numbered as they stand in `sources`; "allow" and "deny" come behind them.
+ */
 int lists_set(struct lists *lists, const struct lists_options *options, char *ret_error,
               size_t capacity);
 /* Can these lists be read? For a check of the configuration; changes nothing. */

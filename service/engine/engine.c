@@ -166,6 +166,11 @@ void engine_free(struct engine *engine)
     free(engine);
 }
 
+void engine_keep_lists(struct engine *engine, int folder)
+{
+    lists_keep_in(engine->lists, folder);
+}
+
 /* --- doors ----------------------------------------------------------------------------------- */
 
 int engine_listen(struct engine *engine, const int *listeners, size_t count)

@@ -37,6 +37,9 @@ struct engine_error {
     char text[512];
 };
 
+/* Keep compiled and downloaded lists in this directory: a descriptor, borrowed until engine_free.
+ * Before the first configuration. */
+void engine_keep_lists(struct engine *engine, int folder);
 /* Put a configuration in force: the first one, or another while conversations go on (they keep what
  * they have; new ones get the new). 0, or < 0 with *error and the old one still in force. */
 int engine_configure(struct engine *engine, struct config *config, struct engine_error *error);

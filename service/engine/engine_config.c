@@ -22,7 +22,8 @@ static int describe_list(const struct config_list *from, struct lists_source *re
 static int set_lists(struct engine *engine, const struct config_filter *config,
                      struct engine_error *error)
 {
-    static const struct lists_source builtin = {"built-in", "ads", NULL, FILTER_DOMAINS};
+    static const struct lists_source builtin = {
+        .name = "built-in", .category = "ads", .format = FILTER_DOMAINS};
     struct lists_source sources[LISTS_MAX];
     struct lists_options options = {
         .sources = sources,

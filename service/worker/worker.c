@@ -187,6 +187,7 @@ static int open_engine(struct worker *worker, struct engine_error *error)
     worker->engine = engine_new(worker->loop, &host);
     if (!worker->engine)
         return -ENOMEM;
+    engine_keep_lists(worker->engine, worker->state_dir);
     return engine_configure(worker->engine, worker->config, error);
 }
 

@@ -23,6 +23,8 @@ target_compile_definitions(test_blocklists PRIVATE
   SOURCES_JSON="${PROJECT_SOURCE_DIR}/blocklists/sources.json")
 atlantic_unit_test(list_texts LINKS adblock base)
 atlantic_unit_test(lists LINKS adblock base)
+atlantic_unit_test(list_plan LINKS adblock base)
+atlantic_unit_test(compile LINKS adblock base)
 atlantic_unit_test(fetch LINKS adblock base)
 atlantic_unit_test(list_file LINKS adblock base)
 atlantic_unit_test(filter_requests LINKS adblock base)

@@ -40,7 +40,8 @@ static void write_list(const char *text)
 
 static int read_one(const char *file)
 {
-    struct lists_source source = {"mine", "ads", file, FILTER_HOSTS};
+    struct lists_source source = {
+        .name = "mine", .category = "ads", .path = file, .format = FILTER_HOSTS};
     struct lists_options options = {.sources = &source, .count = 1};
     error[0] = '\0';
     return list_texts_read(&options, &texts, error, sizeof(error));
@@ -59,8 +60,9 @@ static void test_reads_files_and_names(void **state)
 {
     (void)state;
     static const char *const allow[] = {"a.example", "*.b.example"}, *const deny[] = {"c.example"};
-    struct lists_source sources[] = {{"mine", "social", path, FILTER_HOSTS},
-                                     {"built-in", NULL, NULL, FILTER_DOMAINS}};
+    struct lists_source sources[] = {
+        {.name = "mine", .category = "social", .path = path, .format = FILTER_HOSTS},
+        {.name = "built-in", .format = FILTER_DOMAINS}};
     struct lists_options options = {sources, 2, allow, 2, deny, 1};
     write_list("0.0.0.0 x.example\n");
     assert_int_equal(list_texts_read(&options, &texts, error, sizeof(error)), 0);

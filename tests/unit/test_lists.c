@@ -48,7 +48,8 @@ static int teardown(void **state)
 /* A set of one list with one name. */
 static int set_name(struct fixture *f, const char *name)
 {
-    struct lists_source source = {"mine", "ads", f->path, FILTER_DOMAINS};
+    struct lists_source source = {
+        .name = "mine", .category = "ads", .path = f->path, .format = FILTER_DOMAINS};
     struct lists_options options = {.sources = &source, .count = 1};
     FILE *file = fopen(f->path, "w");
     fprintf(file, "%s\n", name);
@@ -105,8 +106,9 @@ static void test_the_newest_wins(void **state)
 static void test_an_unreadable_list_changes_nothing(void **state)
 {
     struct fixture *f = *state;
-    struct lists_source sources[] = {{"mine", "ads", f->path, FILTER_DOMAINS},
-                                     {"gone", "ads", "/nonexistent", FILTER_DOMAINS}};
+    struct lists_source sources[] = {
+        {.name = "mine", .category = "ads", .path = f->path, .format = FILTER_DOMAINS},
+        {.name = "gone", .category = "ads", .path = "/nonexistent", .format = FILTER_DOMAINS}};
     struct lists_options options = {.sources = sources, .count = 2};
     set_name(f, "a.example");
     assert_int_equal(lists_check(&options, f->error, sizeof(f->error)), -ENOENT);
@@ -122,7 +124,7 @@ static void test_allow_and_deny(void **state)
 {
     struct fixture *f = *state;
     static const char *const allow[] = {"doubleclick.net"}, *const deny[] = {"mine.example"};
-    struct lists_source source = {"built-in", "ads", NULL, FILTER_DOMAINS};
+    struct lists_source source = {.name = "built-in", .category = "ads", .format = FILTER_DOMAINS};
     struct lists_options options = {&source, 1, allow, 1, deny, 1};
     assert_int_equal(lists_set(f->lists, &options, f->error, sizeof(f->error)), 0);
     assert_false(is_blocked(f, "ad.doubleclick.net"));
