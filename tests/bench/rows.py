@@ -9,7 +9,7 @@ SMALL_UDP_PER_SECOND = 30000
 DRIPS_PER_SECOND = 10000
 WIDE = 4000
 SEGMENT_BYTES = 100
-IDLE_SECONDS = 10
+SETTLE_SECONDS, IDLE_SECONDS = 15, 10
 
 
 def bulk(direction, streams):
@@ -91,14 +91,16 @@ def segments(candidate, seconds):
     return {"": said["sent"] * is_read / said["seconds"], "out": out / said["seconds"]}
 
 
-def rest(candidate, _):
+def rest(candidates):
     """Nothing to do: how often does any thread wake up, and what does it hold?"""
-    pids = candidate.pids()
-    before = sum(status_number(pid, "voluntary_ctxt_switches", True) for pid in pids)
+    def wakes(candidate):
+        return sum(status_number(pid, "voluntary_ctxt_switches", True) for pid in candidate.pids())
+    before = [wakes(candidate) for candidate in candidates]
     time.sleep(IDLE_SECONDS)
-    woken = sum(status_number(pid, "voluntary_ctxt_switches", True) for pid in pids) - before
-    return {"wakes": woken / IDLE_SECONDS, "root": status_number(pids[0], "VmRSS") / 1024,
-            "worker": sum(status_number(pid, "VmRSS") for pid in pids[1:]) / 1024}
+    for candidate, count in zip(candidates, before):
+        root, *workers = (status_number(pid, "VmRSS") / 1024 for pid in candidate.pids())
+        yield candidate, {"wakes": (wakes(candidate) - count) / IDLE_SECONDS, "root": root,
+                          "worker": sum(workers)}
 
 
 def hold_datagrams(flows):

@@ -133,13 +133,12 @@ def attempt(results, name, candidate, function, seconds):
     return next(iter(values.values()))
 
 
-def measure_rest(present, results, seconds):
-    """Before anything else: later the worker has been used."""
-    time.sleep(1)
-    for name in ("atlantic", "direct"):
-        values = rows.rest(present[name], seconds)
-        results.add("rest", name, values)
-        note(f"rest {name}: " + " ".join(f"{k}={v:.3g}" for k, v in values.items()))
+def measure_rest(present, results):
+    """Before anything else, when the start is over: later the worker has been used."""
+    time.sleep(rows.SETTLE_SECONDS)
+    for candidate, values in rows.rest([present["atlantic"], present["direct"]]):
+        results.add("rest", candidate.name, values)
+        note(f"rest {candidate.name}: " + " ".join(f"{k}={v:.3g}" for k, v in values.items()))
 
 
 class Crowd:
@@ -199,7 +198,7 @@ def run_rounds(present, results, names, options):
 def measure(bed, options, names, results):
     present = invite(bed, options, names)
     if "rest" in names:
-        measure_rest(present, results, options.seconds)
+        measure_rest(present, results)
     crowd = None
     if "idle" in present:
         crowd = Crowd(present["idle"], min(options.idle, bed.files_limit - rows.WIDE - SPARE_FILES))
