@@ -58,6 +58,11 @@ void chunk_pool_free(struct chunk_pool *pool)
     free_if_unused(pool);
 }
 
+void chunk_pool_trim(struct chunk_pool *pool)
+{
+    trim(pool, 0);
+}
+
 void chunk_pool_set_limit(struct chunk_pool *pool, size_t limit_bytes)
 {
     pool->limit_bytes = limit_bytes;

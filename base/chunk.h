@@ -35,6 +35,8 @@ struct span {
  * the caller waits (a stream stops reading). Up to `keep_bytes` of free large chunks are kept. */
 struct chunk_pool *chunk_pool_new(size_t limit_bytes, size_t keep_bytes);
 void chunk_pool_free(struct chunk_pool *pool);
+/* Free what is kept for the next chunks. */
+void chunk_pool_trim(struct chunk_pool *pool);
 void chunk_pool_set_limit(struct chunk_pool *pool, size_t limit_bytes);
 
 struct chunk_pool_stats {

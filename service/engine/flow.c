@@ -11,12 +11,20 @@ void flows_init(struct flows *flows, struct loop *loop, flow_tally_fn *find_tall
 {
     *flows = (struct flows){.loop = loop, .next_id = 1, .find_tally = find_tally, .owner = owner};
     list_init(&flows->all);
+    trim_init(&flows->trim, loop);
     destinations_init(&flows->destinations);
 }
 
 void flows_done(struct flows *flows)
 {
+    trim_done(&flows->trim);
     destinations_done(&flows->destinations);
+}
+
+static void count(struct flows *flows, enum flow_kind kind, int change)
+{
+    flows->live[kind] += (uint32_t)change;
+    trim_note(&flows->trim, flows->live[FLOW_TCP] + flows->live[FLOW_UDP]);
 }
 
 static int enter_destination(struct flows *flows, enum flow_kind kind,
@@ -56,7 +64,7 @@ int flow_init(struct flow *flow, struct flows *flows, enum flow_kind kind, const
         .started_at_ms = loop_now_ms(flows->loop),
     };
     list_append(&flows->all, &flow->node);
-    flows->live[kind]++;
+    count(flows, kind, 1);
     flows->counters.opened[kind]++;
     if (endpoint_is_name(target))
         flow_set_host(flow, target->name);
@@ -66,7 +74,7 @@ int flow_init(struct flow *flow, struct flows *flows, enum flow_kind kind, const
 void flow_done(struct flow *flow)
 {
     list_remove(&flow->node);
-    flow->flows->live[flow->kind]--;
+    count(flow->flows, flow->kind, -1);
     if (flow->destination)
         destinations_leave(&flow->flows->destinations, flow->destination);
     upstream_unref(flow->upstream);

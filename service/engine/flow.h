@@ -6,6 +6,7 @@
 
 #include "base/endpoint.h"
 #include "base/list.h"
+#include "base/trim.h"
 #include "proxy/relay.h"
 #include "proxy/upstream.h"
 #include "service/engine/destinations.h"
@@ -61,6 +62,7 @@ struct flows {
     struct loop *loop;
     uint64_t next_id;
     uint32_t live[FLOW_KINDS], max[FLOW_KINDS];
+    struct trim trim;                 /* what they took, when many have ended */
     struct destinations destinations; /* of TCP: a UDP socket has many */
     struct flow_counters counters;
     flow_tally_fn *find_tally;

@@ -1,0 +1,21 @@
+/* Memory given back to the system after a rush. What is freed stays with the allocator, spread over
+ * pages that are nearly empty: a morning's peak would be held until the evening.
+ *
+ * Embedded in whoever counts the things that come and go. */
+#ifndef BASE_TRIM_H
+#define BASE_TRIM_H
+
+#include "base/loop.h"
+
+struct trim {
+    struct timer timer;
+    uint32_t live, peak; /* now; the most since memory was given back last */
+    uint64_t times;      /* that it was */
+};
+
+void trim_init(struct trim *trim, struct loop *loop);
+void trim_done(struct trim *trim);
+/* There are `live` of them now. Costs nothing until a rush is over. */
+void trim_note(struct trim *trim, uint32_t live);
+
+#endif
