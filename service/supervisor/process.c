@@ -22,10 +22,10 @@ enum { DESCRIPTORS_MAX = 1024 * 1024 };
 /* As many as the kernel gives; no core file, which would hold credentials. */
 static void set_limits(void)
 {
-    for (rlim_t wanted = DESCRIPTORS_MAX; wanted >= 1024; wanted /= 2) {
-        struct rlimit files = {.rlim_cur = wanted, .rlim_max = wanted};
-        if (setrlimit(RLIMIT_NOFILE, &files) == 0)
-            break;
+    struct rlimit files = {.rlim_cur = DESCRIPTORS_MAX, .rlim_max = DESCRIPTORS_MAX};
+    if (setrlimit(RLIMIT_NOFILE, &files) < 0 && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+        files.rlim_cur = files.rlim_max; /* in a container, more may not be ours to give */
+        setrlimit(RLIMIT_NOFILE, &files);
     }
     struct rlimit none = {0};
     setrlimit(RLIMIT_CORE, &none);
