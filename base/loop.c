@@ -25,6 +25,9 @@ struct loop {
     struct list guests;
     struct chunk_pool *chunks;
     uint64_t now_ms;
+    uint64_t wakes;
+    loop_fn *on_wake; /* of whoever wants to hear of the next one; NULL: nobody */
+    void *on_wake_owner;
     bool has_fake_clock;
     bool is_stopping;
     bool is_in_turn;
@@ -168,6 +171,17 @@ static int poll_timeout(struct loop *loop, int most_ms)
     return sooner(most_ms, sooner(until_timer(loop), background_timeout(&loop->background)));
 }
 
+static void note_wake(struct loop *loop)
+{
+    loop_fn *fn = loop->on_wake;
+    if (loop->poller.ready_count == 0 && !has_due_timer(loop))
+        return;
+    loop->wakes++;
+    loop->on_wake = NULL;
+    if (fn)
+        fn(loop->on_wake_owner);
+}
+
 static void run_turn(struct loop *loop, int wait_ms)
 {
     assert(!loop->is_in_turn); /* no callback may run the loop */
@@ -176,6 +190,7 @@ static void run_turn(struct loop *loop, int wait_ms)
     update_clock(loop);
     poller_wait(&loop->poller, poll_timeout(loop, wait_ms));
     update_clock(loop);
+    note_wake(loop);
     bool is_background_ready = poller_dispatch(&loop->poller);
     if (is_background_ready || background_timeout(&loop->background) == 0)
         background_run(&loop->background);
@@ -202,6 +217,17 @@ void loop_run_once(struct loop *loop, uint64_t wait_ms)
 void loop_stop(struct loop *loop)
 {
     loop->is_stopping = true;
+}
+
+uint64_t loop_wakes(const struct loop *loop)
+{
+    return loop->wakes;
+}
+
+void loop_on_wake(struct loop *loop, loop_fn *fn, void *owner)
+{
+    loop->on_wake = fn;
+    loop->on_wake_owner = owner;
 }
 
 uint64_t loop_now_ms(const struct loop *loop)

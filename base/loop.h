@@ -40,6 +40,11 @@ void loop_run(struct loop *loop);
 void loop_run_once(struct loop *loop, uint64_t wait_ms);
 void loop_stop(struct loop *loop);
 
+/* How often it was woken so far: by a descriptor, or because a timer was due. */
+uint64_t loop_wakes(const struct loop *loop);
+/* `fn` runs once, when it is woken the next time, before anything else does. NULL takes it back. */
+void loop_on_wake(struct loop *loop, loop_fn *fn, void *owner);
+
 /* Monotonic, cached at the start of each turn. */
 uint64_t loop_now_ms(const struct loop *loop);
 /* Tests only: from now on the clock stands still and moves by this call alone. */

@@ -37,8 +37,9 @@ enum ipc_kind {
                      ends; what the configuration names by address is admitted unasked */
     IPC_WITHDRAW, /* the same, the other way */
     IPC_REPORT,   /* state in value (enum ipc_state), reason in text, upstream in name */
-    IPC_PONG,
-    IPC_FAILED, /* cannot start: value, text; it exits then */
+    IPC_PONG,     /* flag 0: nothing but the ping has woken the worker since the one before. Then it
+                     is asked no more, until it says unasked that it has woken up: flag 1 */
+    IPC_FAILED,   /* cannot start: value, text; it exits then */
 };
 
 /* How the worker stands towards its upstreams. */

@@ -14,7 +14,7 @@ enum {
     FIRST_PAUSE_MS = 200,
     LONGEST_PAUSE_MS = 30 * 1000,
     HEALTHY_MS = 60 * 1000,
-    PING_MS = 5 * 1000, /* rare: each wakes two idle processes */
+    PING_MS = 5 * 1000,
     PINGS_MISSED_MAX = 3,
     START_MS = 60 * 1000, /* large lists are compiled before it is ready */
     STOP_MS = 3 * 1000,
@@ -113,14 +113,30 @@ static void on_child_signal(void *owner, int number)
     struct worker *worker = owner;
     int wait_status;
     (void)number;
-    if (worker->pid > 0 && waitpid(worker->pid, &wait_status, WNOHANG) == worker->pid)
+    if (worker->pid <= 0 || waitpid(worker->pid, &wait_status, WNOHANG | WUNTRACED) != worker->pid)
+        return;
+    if (!WIFSTOPPED(wait_status))
         take_end(worker, wait_status);
+    else if (!timer_is_active(&worker->health)) /* asleep, and it will not say when it wakes up */
+        timer_start(&worker->health, PING_MS);
+}
+
+/* One that sleeps in its loop is not asked again: it says when it wakes up. */
+static void take_sign_of_life(struct worker *worker, bool is_busy)
+{
+    worker->pings_missed = 0;
+    if (!worker->is_ready || worker->is_stopping)
+        return;
+    if (!is_busy)
+        timer_stop(&worker->health);
+    else if (!timer_is_active(&worker->health))
+        timer_start(&worker->health, PING_MS);
 }
 
 static void receive_one(struct worker *worker, const struct ipc_message *message)
 {
     if (message->kind == IPC_PONG) {
-        worker->pings_missed = 0;
+        take_sign_of_life(worker, message->flag);
         return;
     }
     if (message->kind == IPC_READY) {

@@ -39,6 +39,7 @@ struct worker {
     int listeners[IPC_FDS_MAX];
     size_t listener_count;
     int control_fd, state_dir;
+    uint64_t wakes_at_ping;
     int exit_status;
     bool is_stopped; /* orders that follow are not carried out any more */
 };
@@ -254,6 +255,28 @@ static void take_tun(struct worker *worker, int fd, bool with_vnet)
     }
 }
 
+static void say_alive(struct worker *worker, bool is_busy)
+{
+    send_message(worker, &(struct ipc_message){.kind = IPC_PONG, .flag = is_busy});
+}
+
+static void on_wake(void *owner)
+{
+    say_alive(owner, true);
+}
+
+/* Two processes that have nothing to do shall not wake each other every few seconds to say so. */
+static void answer_ping(struct worker *worker)
+{
+    uint64_t wakes = loop_wakes(worker->loop);
+    bool is_busy = wakes - worker->wakes_at_ping > 1;
+
+    worker->wakes_at_ping = wakes;
+    say_alive(worker, is_busy);
+    if (!is_busy)
+        loop_on_wake(worker->loop, on_wake, worker);
+}
+
 static void carry_out(struct worker *worker, const struct ipc_message *message, int *fds,
                       size_t *count)
 {
@@ -286,7 +309,7 @@ static void carry_out(struct worker *worker, const struct ipc_message *message, 
     case IPC_ADMITTED:
         engine_admitted(worker->engine, &message->address, (int)message->flag, message->value);
         return;
-    case IPC_PING: send_text(worker, IPC_PONG, 0, ""); return;
+    case IPC_PING: answer_ping(worker); return;
     case IPC_STOP: stop(worker, 0); return;
     default: return; /* ipc_receive lets no other kind through */
     }

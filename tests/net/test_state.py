@@ -4,6 +4,7 @@ import os
 import shutil
 import signal
 import sys
+import time
 
 from configs import DIRECT, config, socks5
 from lab import BUILD, WEB4, check, main, wait_for
@@ -147,5 +148,29 @@ def strangers(lab):
     check(atlantic.status()["state"] == "off", "a stranger switched it on")
 
 
+def wakes(pid):
+    """How often any thread of a process went to sleep so far."""
+    total = 0
+    for task in os.listdir(f"/proc/{pid}/task"):
+        with open(f"/proc/{pid}/task/{task}/status", encoding="ascii") as file:
+            total += sum(int(line.split()[1]) for line in file
+                         if line.startswith("voluntary_ctxt_switches"))
+    return total
+
+
+def asleep(lab):
+    """With nothing to do neither half wakes up"""
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [DIRECT]))
+    atlantic.on()
+    pids = (atlantic.process.pid, atlantic.worker_pid())
+
+    def sleeps():
+        before = [wakes(pid) for pid in pids]
+        time.sleep(8)
+        return before == [wakes(pid) for pid in pids]
+    wait_for("8 seconds without a wake-up", sleeps, 60)
+
+
 if __name__ == "__main__":
-    sys.exit(main("state", [on_and_off, words, wrong_password, one_clear_line, strangers]))
+    sys.exit(main("state", [on_and_off, words, wrong_password, one_clear_line, strangers, asleep]))

@@ -274,10 +274,38 @@ static void guests_leave_with_the_loop(void **state)
 
 #define loop_test(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void on_first_wake(void *owner)
+{
+    note(owner, 'w');
+}
+
+static void a_wake_is_told_once_and_first(void **state)
+{
+    struct loop *loop = *state;
+    struct diary diary = {0};
+    struct entry timer, deferred;
+    loop_fake_clock(loop, 1000);
+    entry_init(&timer, loop, &diary, 't');
+    entry_init(&deferred, loop, &diary, 'd');
+    uint64_t before = loop_wakes(loop);
+    loop_on_wake(loop, on_first_wake, &diary);
+    deferred_schedule(&deferred.deferred);
+    loop_run_once(loop, 0); /* work that was left over is no wake */
+    assert_string_equal(diary.text, "d");
+    for (int i = 0; i < 2; i++) {
+        timer_start(&timer.timer, 10);
+        loop_fake_clock(loop, loop_now_ms(loop) + 10);
+        loop_run_once(loop, 0);
+    }
+    assert_string_equal(diary.text, "dwtt");
+    assert_int_equal(loop_wakes(loop) - before, 2);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(guests_leave_with_the_loop),
+        loop_test(a_wake_is_told_once_and_first),
         loop_test(timers_fire_in_order_of_their_time),
         loop_test(a_timer_moves_when_started_again),
         loop_test(a_timer_callback_may_stop_another_that_is_due),
