@@ -145,7 +145,7 @@ static void take_request(struct http_gate *gate, const struct http_head *head, s
     }
     decide(gate, head);
     if (gate->state == STATE_OPEN) {
-        http_reply_start(&gate->reply, head->method);
+        http_reply_start(&gate->reply, head);
         gate->admitted = in_place;
         return;
     }

@@ -2,11 +2,13 @@
 
 #include <string.h>
 
-void http_reply_start(struct http_reply *reply, struct http_text method)
+void http_reply_start(struct http_reply *reply, const struct http_head *request)
 {
+    struct http_text method = request->method;
     size_t size = method.size < sizeof(reply->method) - 1 ? method.size : sizeof(reply->method) - 1;
     memcpy(reply->method, method.data, size);
     reply->method[size] = '\0';
+    reply->may_upgrade = http_head_find(request, "upgrade") != NULL;
     reply->state = HTTP_REPLY_HEAD;
 }
 
@@ -20,6 +22,8 @@ static enum http_reply_state after_head(struct http_reply *reply, const struct h
     struct http_text method = {reply->method, strlen(reply->method)};
     if (head->status < 200 && head->status != 101)
         return HTTP_REPLY_HEAD; /* interim (RFC 9110 sec. 15.2): the final one follows */
+    if (head->status == 101 && !reply->may_upgrade)
+        return HTTP_REPLY_LOST; /* else a server could have requests pass that nobody judged */
     if (http_body_of_response(head, method, &reply->body) < 0)
         return HTTP_REPLY_LOST;
     if (reply->body.framing == HTTP_TUNNEL)

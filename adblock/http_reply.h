@@ -11,19 +11,20 @@ enum http_reply_state {
     HTTP_REPLY_HEAD,
     HTTP_REPLY_BODY,
     HTTP_REPLY_DONE,   /* complete, final */
-    HTTP_REPLY_TUNNEL, /* 101, or a CONNECT that succeeded: no HTTP from here on */
+    HTTP_REPLY_TUNNEL, /* 101 that was asked for, a CONNECT that succeeded: no HTTP from here on */
     HTTP_REPLY_LOST,   /* not to be followed, or not asked for: it lasts until the end */
 };
 
 struct http_reply {
     enum http_reply_state state;
     char method[12]; /* of the request; cut, for only HEAD and CONNECT matter */
+    bool may_upgrade;
     struct http_collect head;
     struct http_body body;
 };
 
 /* A request was admitted: its response follows. */
-void http_reply_start(struct http_reply *reply, struct http_text method);
+void http_reply_start(struct http_reply *reply, const struct http_head *request);
 void http_reply_feed(struct http_reply *reply, const char *data, size_t size);
 void http_reply_done(struct http_reply *reply);
 

@@ -31,6 +31,18 @@ static void reply(const uint8_t *data, size_t size, const struct dns_question *q
            dns_message_query(1, question->name, question->qtype, to, sizeof(to)) > 0);
 }
 
+/* ldns goes on behind the name in a record, where the record's length says otherwise, and then
+ * reads the rest of the message out of step: only of these types does it say the truth. */
+static bool is_read_in_step(const ldns_rr_list *answers)
+{
+    for (size_t i = 0; i < ldns_rr_list_rr_count(answers); i++) {
+        ldns_rr_type type = ldns_rr_get_type(ldns_rr_list_rr(answers, i));
+        if (type != LDNS_RR_TYPE_A && type != LDNS_RR_TYPE_AAAA && type != LDNS_RR_TYPE_CNAME)
+            return false;
+    }
+    return true;
+}
+
 /* Addresses that ldns sees at the end of the chain of aliases. */
 static size_t count_addresses(const ldns_pkt *packet, const char *name)
 {
@@ -64,7 +76,8 @@ static void judge_answer(const uint8_t *data, size_t size, const struct dns_ques
         const char *last = question->name;
         if (answer->alias_count)
             last = answer->aliases[answer->alias_count - 1];
-        assert(answer->address_count <= count_addresses(packet, last));
+        if (is_read_in_step(ldns_pkt_answer(packet)))
+            assert(answer->address_count <= count_addresses(packet, last));
         for (size_t i = 0; i < answer->address_count; i++)
             assert(answer->addresses[i].family == (question->qtype == DNS_A ? 4 : 6));
     }

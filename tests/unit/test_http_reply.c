@@ -9,12 +9,11 @@
 #include <cmocka.h>
 
 /* Fed at once and byte by byte, it must come to the same state. */
-static enum http_reply_state follow(const char *method, const char *bytes)
+static enum http_reply_state follow(const struct http_head *request, const char *bytes)
 {
     struct http_reply whole = {0}, cut = {0};
-    struct http_text text = {method, strlen(method)};
-    http_reply_start(&whole, text);
-    http_reply_start(&cut, text);
+    http_reply_start(&whole, request);
+    http_reply_start(&cut, request);
     http_reply_feed(&whole, bytes, strlen(bytes));
     for (size_t i = 0; i < strlen(bytes); i++)
         http_reply_feed(&cut, bytes + i, 1);
@@ -38,7 +37,7 @@ static void test_states(void **state)
         {"GET", "HTTP/1.1 100 Continue\r\n\r\n", HTTP_REPLY_HEAD},
         {"GET", "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 204 No\r\n\r\n", HTTP_REPLY_DONE},
         {"GET", "HTTP/1.1 200 OK\r\n\r\nuntil close", HTTP_REPLY_BODY},
-        {"GET", "HTTP/1.1 101 Yes\r\n\r\nanything", HTTP_REPLY_TUNNEL},
+        {"GET", "HTTP/1.1 101 Yes\r\n\r\nanything", HTTP_REPLY_LOST},
         {"HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", HTTP_REPLY_DONE},
         {"HEADER", "HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n", HTTP_REPLY_BODY},
         {"CONNECT", "HTTP/1.1 200 OK\r\n\r\nanything", HTTP_REPLY_TUNNEL},
@@ -48,8 +47,20 @@ static void test_states(void **state)
         {"GET", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nxyz\r\n", HTTP_REPLY_LOST},
         {"GET", "SSH-2.0-x\r\n", HTTP_REPLY_LOST},
     };
-    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++)
-        assert_int_equal(follow(cases[i].method, cases[i].bytes), cases[i].state);
+    for (size_t i = 0; i < sizeof(cases) / sizeof(*cases); i++) {
+        const struct http_head request = {.method = {cases[i].method, strlen(cases[i].method)}};
+        assert_int_equal(follow(&request, cases[i].bytes), cases[i].state);
+    }
+}
+
+static void test_an_upgrade_that_was_asked_for(void **state)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: websocket\r\n"
+                               "Connection: upgrade\r\n\r\n";
+    struct http_head request;
+    (void)state;
+    assert_true(http_head_parse_request(text, sizeof(text) - 1, &request, NULL) > 0);
+    assert_int_equal(follow(&request, "HTTP/1.1 101 Yes\r\n\r\nanything"), HTTP_REPLY_TUNNEL);
 }
 
 static void test_bytes_without_a_request(void **state)
@@ -66,6 +77,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states),
+        cmocka_unit_test(test_an_upgrade_that_was_asked_for),
         cmocka_unit_test(test_bytes_without_a_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
