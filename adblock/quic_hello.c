@@ -91,19 +91,25 @@ static bool read_crypto(struct quic_hello *hello, struct frames *frames)
     return true;
 }
 
+static bool skip_numbers(struct frames *frames, uint64_t count)
+{
+    uint64_t number;
+
+    while (count-- > 0)
+        if (!read_number(frames, &number))
+            return false;
+    return true;
+}
+
 /* RFC 9000 sec. 19.3: largest, delay, count of ranges, the first; two numbers for each range; three
  * counts with ECN. */
 static bool skip_ack(struct frames *frames, bool has_ecn)
 {
-    uint64_t number, ranges;
+    uint64_t ranges;
 
-    if (!read_number(frames, &number) || !read_number(frames, &number) ||
-        !read_number(frames, &ranges) || !read_number(frames, &number) || ranges > frames->size)
+    if (!skip_numbers(frames, 2) || !read_number(frames, &ranges) || ranges > frames->size)
         return false;
-    for (uint64_t left = 2 * ranges + (has_ecn ? 3 : 0); left > 0; left--)
-        if (!read_number(frames, &number))
-            return false;
-    return true;
+    return skip_numbers(frames, 1 + 2 * ranges + (has_ecn ? 3 : 0));
 }
 
 /* False: what no client puts there. */
