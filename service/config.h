@@ -57,6 +57,7 @@ enum config_blocking {
     CONFIG_BLOCK_CUSTOM
 };
 
+enum config_dns_mode { CONFIG_DNS_REAL, CONFIG_DNS_STAND_IN };
 enum config_dns_strategy { CONFIG_DNS_FAILOVER, CONFIG_DNS_RACE };
 enum config_ech { CONFIG_ECH_KEEP, CONFIG_ECH_STRIP };
 
@@ -64,6 +65,9 @@ struct config_dns {
     struct config_dns_server *servers; /* tried in order */
     unsigned servers_count;
     enum config_dns_strategy strategy;
+    enum config_dns_mode mode; /* whose addresses applications get */
+    char **stand_in_except;    /* names that keep their own, with everything below */
+    unsigned stand_in_except_count;
     char *tls_ca_file;         /* NULL: the system's */
     struct address *bootstrap; /* resolvers for upstream host names only; plain DNS */
     unsigned bootstrap_count;

@@ -21,6 +21,7 @@
 
 static const char *const kinds[] = {"direct", "block", "http", "https", "socks5", NULL};
 static const char *const blockings[] = {"null", "nxdomain", "refused", "custom", NULL};
+static const char *const dns_modes[] = {"real", "stand-in", NULL};
 static const char *const strategies[] = {"failover", "race", NULL};
 static const char *const echs[] = {"keep", "strip", NULL};
 static const char *const pings[] = {"off", "reachable", "always", NULL};
@@ -120,6 +121,16 @@ static const struct config_field dns_fields[] = {
      .names = strategies,
      .min = CONFIG_DNS_FAILOVER,
      .fallback = "failover"},
+    {.key = "mode",
+     .type = &config_type_enum,
+     AT(config_dns, mode),
+     .names = dns_modes,
+     .min = CONFIG_DNS_REAL,
+     .fallback = "real"},
+    {.key = "stand_in_except",
+     .type = &config_type_name,
+     LIST(config_dns, stand_in_except),
+     .max = 2000},
     {.key = "allow_cleartext",
      .type = &config_type_bool,
      AT(config_dns, allows_cleartext),

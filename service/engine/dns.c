@@ -81,6 +81,11 @@ void dns_free(struct dns *dns)
     free(dns);
 }
 
+void dns_use_stand_ins(struct dns *dns, struct stand_ins *stand_ins)
+{
+    dns->policy.stand_ins = stand_ins;
+}
+
 struct dns_stats dns_stats(const struct dns *dns)
 {
     struct dns_stats stats = dns->stats;

@@ -35,6 +35,8 @@ struct dns *dns_new(struct connector *connector, const struct config_dns *config
 void dns_free(struct dns *dns); /* nobody may be waiting any more */
 /* Other servers, another cache; 0 or < 0 with everything as it was. */
 int dns_configure(struct dns *dns, const struct config_dns *config);
+/* From now on names may get stand-ins, if the configuration wants them; borrowed. */
+void dns_use_stand_ins(struct dns *dns, struct stand_ins *stand_ins);
 struct dns_stats dns_stats(const struct dns *dns);
 struct loop *dns_loop(const struct dns *dns);
 

@@ -1,5 +1,6 @@
 #include "service/engine/dns_policy.h"
 
+#include "service/engine/dns_stand_in.h"
 #include "service/engine/special_names.h"
 
 #define LOG_MODULE "dns"
@@ -38,13 +39,19 @@ static bool is_at_or_below(const char *name, const char *zone)
            (size == tail || name[size - tail - 1] == '.');
 }
 
+bool dns_policy_is_among(const char *name, char *const *names, unsigned count)
+{
+    for (unsigned i = 0; i < count; i++)
+        if (is_at_or_below(name, names[i]))
+            return true;
+    return false;
+}
+
 /* A name of a private network that the configured servers know. */
 static bool is_private_name(const struct dns_policy *policy, const char *name)
 {
-    for (unsigned i = 0; i < policy->config->private_names_count; i++)
-        if (is_at_or_below(name, policy->config->private_names[i]))
-            return true;
-    return false;
+    return dns_policy_is_among(name, policy->config->private_names,
+                               policy->config->private_names_count);
 }
 
 static ssize_t answer_loopback(const struct dns_policy *policy, const struct dns_asked *asked,
@@ -207,10 +214,16 @@ void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked,
         if (is_listed)
             decide_by_lists(policy, asked, to, capacity, ret);
         bool is_asked = ret->ruling == DNS_RULING_ASK || ret->ruling == DNS_RULING_ALLOWED;
-        if (!is_asked || special == SPECIAL_NONE || is_private_name(policy, question->name))
+        if (!is_asked)
+            return;
+        bool is_public = special == SPECIAL_NONE && !is_private_name(policy, question->name);
+        bool is_stood_in =
+            is_listed && dns_stand_in_answer(policy, asked, is_public, to, capacity, &ret->size);
+        if (!is_stood_in && (special == SPECIAL_NONE || is_private_name(policy, question->name)))
             return;
         ret->ruling = DNS_RULING_ANSWERED;
-        ret->size = answer_blocked(policy, asked, DNS_BLOCK_NXDOMAIN, to, capacity);
+        if (!is_stood_in)
+            ret->size = answer_blocked(policy, asked, DNS_BLOCK_NXDOMAIN, to, capacity);
     }
     policy->stats.local++;
 }

@@ -8,6 +8,7 @@
 #include "adblock/dns_message.h"
 #include "service/config.h"
 #include "service/engine/decisions.h"
+#include "service/engine/stand_ins.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -18,10 +19,11 @@ struct dns_policy_stats {
     uint64_t blocked, rewritten, local, rebinding;
 };
 
-/* `config` and `decisions` are borrowed. */
+/* All borrowed. */
 struct dns_policy {
     const struct config_dns *config;
     struct decisions *decisions;
+    struct stand_ins *stand_ins; /* NULL where there never was need of one */
     struct dns_policy_stats stats;
 };
 
@@ -47,6 +49,9 @@ struct dns_decision {
     ssize_t size; /* DNS_RULING_ANSWERED: of the answer, or an error */
     char alias[NAME_MAX_BYTES + 1];
 };
+
+/* Is the name one of these, or below? */
+bool dns_policy_is_among(const char *name, char *const *names, unsigned count);
 
 /* `to` receives an answer where there is one. `is_listed`: the lists have a say. */
 void dns_policy_decide(struct dns_policy *policy, const struct dns_asked *asked, bool is_listed,

@@ -127,6 +127,7 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host)
     engine->loop = loop;
     engine->host = *host;
     engine->tun_fd = -1;
+    engine->state_dir = -1;
     init_traffic(engine);
     echo_init(&engine->echo, &engine->traffic, on_echo_result, engine);
     health_init(&engine->health, &engine->traffic.connector, on_health, engine);
@@ -143,6 +144,11 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host)
     return engine;
 }
 
+void engine_set_state_dir(struct engine *engine, int dir_fd)
+{
+    engine->state_dir = dir_fd;
+}
+
 void engine_free(struct engine *engine)
 {
     if (!engine)
@@ -157,6 +163,7 @@ void engine_free(struct engine *engine)
     admission_free(engine->admission);
     dns_free(engine->traffic.dns);
     lists_free(engine->lists);
+    stand_ins_close(engine->traffic.stand_ins);
     name_cache_free(engine->traffic.names);
     dialer_free(engine->traffic.connector.dialer);
     pool_free(engine->traffic.connector.pool);

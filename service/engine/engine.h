@@ -30,6 +30,9 @@ struct engine_host {
 };
 
 struct engine *engine_new(struct loop *loop, const struct engine_host *host);
+/* Where to keep what has to outlive this process (stand_ins.h); borrowed. Before the first
+ * configuration; without it nothing is kept. */
+void engine_set_state_dir(struct engine *engine, int dir_fd);
 /* Resets every conversation. */
 void engine_free(struct engine *engine);
 

@@ -86,10 +86,23 @@ static int set_dialer(struct engine *engine, const struct config *config)
     return connector->dialer ? 0 : -ENOMEM;
 }
 
+/* Once there is one it stays: applications remember its addresses whatever is configured then. */
+static int open_stand_ins(struct engine *engine, const struct config_dns *config)
+{
+    struct traffic *traffic = &engine->traffic;
+
+    if (traffic->stand_ins || config->mode != CONFIG_DNS_STAND_IN)
+        return 0;
+    return stand_ins_open(engine->state_dir, &traffic->stand_ins);
+}
+
 static int set_dns(struct engine *engine, struct config *config)
 {
     struct traffic *traffic = &engine->traffic;
-    int err = 0;
+    int err = open_stand_ins(engine, &config->dns);
+
+    if (err < 0)
+        return err;
 
     if (traffic->dns)
         err = dns_configure(traffic->dns, &config->dns);
@@ -99,6 +112,7 @@ static int set_dns(struct engine *engine, struct config *config)
     traffic->connector.dns = traffic->dns;
     if (err < 0 || !traffic->dns)
         return err < 0 ? err : -ENOMEM;
+    dns_use_stand_ins(traffic->dns, traffic->stand_ins);
     config_ref(config);
     config_unref(engine->dns_config);
     engine->dns_config = config;

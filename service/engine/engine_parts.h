@@ -23,7 +23,8 @@ struct engine {
     struct door *door;
     struct netstack *netstack;
     struct echo echo;
-    int tun_fd; /* -1: none */
+    int tun_fd;    /* -1: none */
+    int state_dir; /* borrowed; -1: none */
 };
 
 /* The settings that concern the local endpoint. */

@@ -390,10 +390,14 @@ static void begin(struct tcp_flow *flow)
 void tcp_flow_start(struct traffic *traffic, struct inbound *inbound)
 {
     struct tcp_flow *flow = calloc(1, sizeof(*flow));
-    int err = flow ? flow_init(&flow->flow, &traffic->flows, FLOW_TCP, inbound->door,
-                               &inbound->client, &inbound->target)
-                   : -ENOMEM;
+    struct endpoint target;
+    int err =
+        flow ? stand_ins_translate(traffic->stand_ins, &inbound->target, stand_ins_now_s(), &target)
+             : -ENOMEM;
 
+    if (err == 0)
+        err = flow_init(&flow->flow, &traffic->flows, FLOW_TCP, inbound->door, &inbound->client,
+                        &target);
     if (err < 0) {
         free(flow);
         inbound_refuse(inbound, err);

@@ -10,6 +10,7 @@
 #include "service/engine/dns.h"
 #include "service/engine/flow.h"
 #include "service/engine/name_cache.h"
+#include "service/engine/stand_ins.h"
 
 #include <stdbool.h>
 #include <stdint.h>
@@ -21,6 +22,7 @@ struct traffic {
     struct decisions decisions;
     struct name_cache *names;
     struct dns *dns;
+    struct stand_ins *stand_ins; /* NULL before the first configuration that wants them */
     struct relay_options relay;
     bool refuses_quic;
     uint32_t udp_idle_ms;

@@ -2,7 +2,9 @@
 
 #include "base/err.h"
 #include "service/engine/dns_lookup.h"
+#include "service/engine/peer_table.h"
 #include "service/engine/quic_watch.h"
+#include "service/engine/udp_questions.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -14,7 +16,6 @@
 enum {
     QUEUE_MAX = 32,
     QUEUE_MAX_BYTES = 128 * 1024, /* two of the largest datagrams, or many of the usual */
-    QUESTIONS_MAX = 256,
     QUIC_PORT = 443,
     DNS_PORT = 53,
 };
@@ -40,77 +41,24 @@ struct udp_flow {
     bool is_blocked;
     struct quic_watch *quic; /* NULL before the first datagram that may begin a connection */
 
-    struct list questions;
-    size_t question_count;
+    struct peer_table *peers; /* stand-ins that it talks to; NULL before the first */
+
+    struct address meant; /* the stand-in that the datagram in hand is for; family 0: none */
+
+    struct udp_questions questions;
 };
 
 struct queued {
     struct list node;
     struct udp_flow *flow;
     struct endpoint peer;
+    struct address stand_in; /* whom the application thinks it is for; family 0: for `peer` */
     struct dns_lookup *lookup;
     size_t size;
     uint8_t bytes[];
 };
 
-struct question {
-    struct list node;
-    struct udp_flow *flow;
-    struct endpoint server; /* whom the application thinks it asked */
-    struct dns_wait *wait;
-};
-
 static int associate(struct udp_flow *flow);
-
-/* --- DNS ------------------------------------------------------------------------------------- */
-
-static void question_free(struct question *question)
-{
-    list_remove(&question->node);
-    question->flow->question_count--;
-    free(question);
-}
-
-static void on_answer(void *owner, const uint8_t *answer, size_t size)
-{
-    struct question *question = owner;
-
-    dgram_send(question->flow->client, &question->server, answer, size);
-    question_free(question);
-}
-
-/* Keep whom to answer; otherwise the question is dropped. */
-static void wait_for_answer(struct udp_flow *flow, const struct endpoint *server,
-                            struct dns_wait *wait)
-{
-    struct question *question = NULL;
-
-    if (flow->question_count < QUESTIONS_MAX)
-        question = malloc(sizeof(*question));
-    if (!question) {
-        flow->traffic->flows.counters.dropped++;
-        dns_wait_cancel(wait);
-        return;
-    }
-    *question = (struct question){.flow = flow, .server = *server, .wait = wait};
-    dns_wait_set_owner(wait, question);
-    list_append(&flow->questions, &question->node);
-    flow->question_count++;
-}
-
-/* What is answered at once takes no memory: most of what is blocked, and what is in the cache. */
-static void ask(struct udp_flow *flow, const struct endpoint *server, const void *data, size_t size)
-{
-    struct dns_asker asker = {&flow->client->client, false, on_answer, NULL};
-    struct dns_wait *wait;
-    uint8_t answer[DNS_MESSAGE_MAX];
-    ssize_t got = dns_ask(flow->traffic->dns, data, size, &asker, answer, DNS_UDP_OURS, &wait);
-
-    if (got == 0)
-        wait_for_answer(flow, server, wait);
-    else if (got > 0)
-        dgram_send(flow->client, server, answer, (size_t)got);
-}
 
 /* --- the way down ---------------------------------------------------------------------------- */
 
@@ -118,7 +66,14 @@ static void on_upstream_datagram(void *owner, const struct endpoint *peer, const
                                  size_t size)
 {
     struct udp_flow *flow = owner;
+    const struct address *stand_in =
+        flow->peers ? peer_table_stand_in(flow->peers, &peer->address) : NULL;
+    struct endpoint from;
 
+    if (stand_in) {
+        from = endpoint_from_address(stand_in);
+        peer = &from;
+    }
     if (dgram_send(flow->client, peer, data, size) == 0)
         flow_count(&flow->flow, 0, size);
 }
@@ -154,7 +109,10 @@ static void drop_queue(struct udp_flow *flow)
 /* Nobody carries them: the application hears it now, not by waiting. */
 static void refuse_queued(struct queued *item)
 {
-    dgram_refuse_late(item->flow->client, &item->peer, item->bytes, item->size);
+    struct endpoint to =
+        item->stand_in.family ? endpoint_from_address(&item->stand_in) : item->peer;
+
+    dgram_refuse_late(item->flow->client, &to, item->bytes, item->size);
     queued_free(item);
 }
 
@@ -182,15 +140,18 @@ static void on_peer_looked_up(void *owner, int err, const struct address *addres
         struct address address = addresses[0];
         address.port = item->peer.address.port;
         item->peer = endpoint_from_address(&address);
+        if (item->stand_in.family)
+            peer_table_put(flow->peers, &item->stand_in, &address);
         send_up(flow, &item->peer, item->bytes, item->size);
     }
     queued_free(item);
 }
 
-/* A socket of our own needs an address where a SOCKS5 server takes a name. */
+/* A socket of our own needs an address where a SOCKS5 server takes a name; and what answers a
+ * stand-in has to be known by its address. */
 static bool needs_lookup(const struct udp_flow *flow, const struct endpoint *peer)
 {
-    return endpoint_is_name(peer) && flow->flow.upstream->kind == UPSTREAM_DIRECT;
+    return endpoint_is_name(peer) && (flow->peers || flow->flow.upstream->kind == UPSTREAM_DIRECT);
 }
 
 static void send_queued(struct queued *item)
@@ -218,7 +179,7 @@ static struct queued *enqueue(struct udp_flow *flow, const struct endpoint *peer
         flow->traffic->flows.counters.dropped++;
         return NULL;
     }
-    *item = (struct queued){.flow = flow, .peer = *peer, .size = size};
+    *item = (struct queued){.flow = flow, .peer = *peer, .stand_in = flow->meant, .size = size};
     memcpy(item->bytes, data, size);
     list_append(&flow->queue, &item->node);
     flow->queue_count++;
@@ -395,15 +356,11 @@ static bool passes_watch(struct udp_flow *flow, const struct endpoint *peer, con
     return true;
 }
 
-static void on_client_datagram(void *owner, const struct endpoint *peer, const void *data,
-                               size_t size)
+static void carry(struct udp_flow *flow, const struct endpoint *peer, const void *data, size_t size)
 {
-    struct udp_flow *flow = owner;
     struct queued *item;
 
-    if (peer->address.port == DNS_PORT) {
-        ask(flow, peer, data, size);
-    } else if (is_refused(flow, peer)) {
+    if (is_refused(flow, peer)) {
         dgram_refuse(flow->client);
     } else if (!passes_watch(flow, peer, data, size)) {
         return;
@@ -416,19 +373,62 @@ static void on_client_datagram(void *owner, const struct endpoint *peer, const v
     }
 }
 
+/* Whom the stand-in is for: an address that was found for its name, or the name. */
+static int find_meant(struct udp_flow *flow, const struct endpoint *peer, struct endpoint *ret)
+{
+    const struct address *real = NULL;
+
+    if (!flow->peers)
+        flow->peers = calloc(1, sizeof(*flow->peers));
+    if (!flow->peers)
+        return -ENOMEM;
+    real = peer_table_real(flow->peers, &peer->address);
+    if (!real)
+        return stand_ins_translate(flow->traffic->stand_ins, peer, stand_ins_now_s(), ret);
+    *ret = endpoint_from_address(real);
+    return 0;
+}
+
+static void carry_to_stand_in(struct udp_flow *flow, const struct endpoint *peer, const void *data,
+                              size_t size)
+{
+    struct endpoint meant;
+
+    if (find_meant(flow, peer, &meant) < 0) {
+        dgram_refuse(flow->client);
+        return;
+    }
+    flow->meant = peer->address;
+    carry(flow, &meant, data, size);
+    flow->meant = (struct address){0};
+}
+
+static void on_client_datagram(void *owner, const struct endpoint *peer, const void *data,
+                               size_t size)
+{
+    struct udp_flow *flow = owner;
+
+    if (peer->address.port == DNS_PORT) {
+        if (udp_questions_ask(&flow->questions, peer, data, size) < 0)
+            flow->traffic->flows.counters.dropped++;
+    } else if (flow->traffic->stand_ins && !endpoint_is_name(peer) &&
+               stand_ins_is(&peer->address)) {
+        carry_to_stand_in(flow, peer, data, size);
+    } else {
+        carry(flow, peer, data, size);
+    }
+}
+
 static void udp_flow_free(struct udp_flow *flow)
 {
-    list_each(node, &flow->questions) {
-        struct question *question = list_item(node, struct question, node);
-        dns_wait_cancel(question->wait);
-        question_free(question);
-    }
+    udp_questions_done(&flow->questions);
     drop_queue(flow);
     associate_cancel(flow->associate);
     forget_tried(flow);
     if (flow->quic)
         quic_watch_done(flow->quic);
     free(flow->quic);
+    free(flow->peers);
     dgram_close(flow->upstream);
     dgram_close(flow->client);
     if (flow->is_in_registry)
@@ -455,7 +455,7 @@ void udp_flow_start(struct traffic *traffic, const char *door, struct dgram *cli
     flow->door = door;
     flow->client = client;
     list_init(&flow->queue);
-    list_init(&flow->questions);
+    udp_questions_init(&flow->questions, traffic->dns, client);
     list_append(&traffic->udp_flows, &flow->node);
     client->on_datagram = on_client_datagram;
     client->on_end = on_client_end;

@@ -189,6 +189,7 @@ static int open_engine(struct worker *worker, struct engine_error *error)
     if (!worker->engine)
         return -ENOMEM;
     engine_keep_lists(worker->engine, worker->state_dir);
+    engine_set_state_dir(worker->engine, worker->state_dir);
     return engine_configure(worker->engine, worker->config, error);
 }
 

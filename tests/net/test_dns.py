@@ -1,10 +1,14 @@
 """DNS: whatever server is asked, Atlantic answers; nothing leaves in the clear."""
 
+import os
+import signal
+import socket
 import sys
 import time
 
 from configs import DIRECT, config, http, socks5
-from lab import DNS4, DNS6, NET4, NET6, WEB4, WEB6, check, main, stop, to_upstream
+from lab import DNS4, DNS6, NET4, NET6, WEB4, WEB6, check, main, stop, to_upstream, wait_for
+from test_tcp import app
 
 
 def dig(lab, *words):
@@ -282,7 +286,51 @@ def private_networks(lab):
         check(f"{part}" not in log, f"{part} went out")
 
 
+def fetch(lab, address):
+    done = lab.app(["curl", "-sS", "-g", "--max-time", "8", "-H", "Host: web.example",
+                    f"http://{address}/hello"])
+    return done.stdout + done.stderr
+
+
+def stand_ins(lab):
+    """Stand-ins: answered at once, dialed by name, also after the worker was killed; nobody's are refused"""
+    lab.web()
+    lab.dns()
+    lab.script("servers.py", "udp_echo", WEB4, 7007, port=7007, kind=socket.SOCK_DGRAM)
+    lab.dante()
+    dns = (f"  servers: ['tls://{DNS4}#dns.example']\n  ca_file: {lab.dir}/ca.pem\n"
+           "  mode: stand-in\n  stand_in_except: [other.example]\n")
+    service = lab.atlantic(config(lab, [socks5(1081)], dns=dns))
+    service.on()
+    got = short(lab, "@192.0.2.1", "web.example", "A")
+    check(len(got) == 1 and got[0].startswith("198.19."), f"web.example A: {got}")
+    address = got[0]
+    six = short(lab, "@192.0.2.1", "web.example", "AAAA")
+    check(len(six) == 1 and six[0].startswith("fd00:6b73:0:5349:"), f"web.example AAAA: {six}")
+    check(short(lab, "@192.0.2.1", "web.example", "TYPE65") == [], "hints past the stand-in")
+    check(short(lab, "@192.0.2.1", "other.example") == [WEB4], "an exception")
+    check(short(lab, "@192.0.2.1", "ads.example") == ["0.0.0.0"], "a blocked name")
+    check(short(lab, "@192.0.2.1", "-x", address) == ["web.example."], "the reverse name")
+    with lab.capture() as captured:
+        for url in (address, f"[{six[0]}]"):
+            check(fetch(lab, url) == "hello from web.example\n", f"{url}: {fetch(lab, url)}")
+        app(lab, "udp", address, 7007, 1000, 20)
+    leaks = captured.leaks(to_upstream(ports=(1081,), any_udp=True))
+    check(not leaks, f"beside the upstream: {leaks}")
+    began = time.monotonic()
+    got = fetch(lab, "198.19.250.1")
+    check("Couldn't connect" in got, f"an address that stands for nobody: {got}")
+    check(time.monotonic() - began < 2, "it was not refused at once")
+    worker = service.worker_pid()
+    os.kill(worker, signal.SIGKILL)
+    wait_for("another worker", lambda: service.worker_pid() not in (0, worker))
+    service.wait_state("on")
+    check(fetch(lab, address) == "hello from web.example\n", f"remembered: {fetch(lab, address)}")
+    got = fetch(lab, "198.19.250.1")
+    check("Couldn't connect" in got, f"an address that stands for nobody, again: {got}")
+
+
 if __name__ == "__main__":
     sys.exit(main("dns", [over_tls_direct, over_tcp_socks, over_tls_http, over_https_direct,
                           over_https_socks, time_to_live, blocking_modes, failing_resolver, racing,
-                          answered_otherwise, private_networks, stale, messages]))
+                          answered_otherwise, private_networks, stale, messages, stand_ins]))

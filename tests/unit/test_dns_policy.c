@@ -246,15 +246,99 @@ static void test_rebinding(void **state)
     assert_int_equal(judge("a.example", DNS_A, LINES(lines[0])), DNS_JUDGED_GOOD);
 }
 
+/* --- stand-ins --- */
+
+static char *excepted[] = {(char *)"bank.example"};
+
+static int setup_stand_ins(void **state)
+{
+    setup(state);
+    config.mode = CONFIG_DNS_STAND_IN;
+    config.stand_in_except = excepted;
+    config.stand_in_except_count = 1;
+    return stand_ins_open(-1, &policy.stand_ins);
+}
+
+static int teardown_stand_ins(void **state)
+{
+    stand_ins_close(policy.stand_ins);
+    return teardown(state);
+}
+
+static void test_stand_ins(void **state)
+{
+    (void)state;
+    assert_answer("www.example", DNS_A, "www.example.\t10\tIN\tA\t198.19.");
+    assert_answer("www.example", DNS_AAAA, "\tAAAA\tfd00:6b73:0:5349:");
+    assert_answer("www.example", DNS_HTTPS, "ANSWER: 0"); /* no hints past them */
+    assert_int_equal(decide("www.example", 15), DNS_RULING_ASK);
+    assert_answer("good.ads.example", DNS_A, "\tA\t198.19.");
+    assert_answer("ads.example", DNS_A, "\tA\t0.0.0.0"); /* lists come first */
+    assert_answer("here.example", DNS_A, "\tA\t192.0.2.7");
+}
+
+static void test_names_without_stand_ins(void **state)
+{
+    (void)state;
+    assert_int_equal(decide("www.bank.example", DNS_A), DNS_RULING_ASK);
+    assert_int_equal(decide("www.bank.example", DNS_HTTPS), DNS_RULING_ASK);
+    assert_int_equal(decide("a.office.lan", DNS_A), DNS_RULING_ASK);
+    assert_int_equal(decide("intranet", DNS_A), DNS_RULING_ASK);
+    assert_answer("printer.local", DNS_A, "NXDOMAIN");
+    assert_answer("localhost", DNS_A, "127.0.0.1");
+    is_listed = false; /* a question of our own wants to know */
+    assert_int_equal(decide("www.example", DNS_A), DNS_RULING_ALLOWED);
+}
+
+static void assert_reverse(const struct address *address, const char *part)
+{
+    char name[80];
+
+    if (address->family == 4) {
+        snprintf(name, sizeof(name), "%u.%u.%u.%u.in-addr.arpa", address->ip[3], address->ip[2],
+                 address->ip[1], address->ip[0]);
+    } else {
+        for (size_t i = 0; i < 16; i++)
+            snprintf(name + 4 * i, sizeof(name) - 4 * i, "%x.%x.", address->ip[15 - i] & 15,
+                     address->ip[15 - i] >> 4);
+        strcpy(name + 64, "ip6.arpa");
+    }
+    assert_answer(name, 12, part);
+}
+
+static void test_reverse_names_of_stand_ins(void **state)
+{
+    struct address address;
+
+    (void)state;
+    assert_int_equal(stand_ins_give(policy.stand_ins, "www.example", 4, 1, &address), 0);
+    assert_reverse(&address, "\tPTR\twww.example.");
+    address.ip[3] ^= 1;
+    assert_reverse(&address, "NXDOMAIN");
+    assert_int_equal(stand_ins_give(policy.stand_ins, "www.example", 6, 1, &address), 0);
+    assert_reverse(&address, "\tPTR\twww.example.");
+    config.mode = CONFIG_DNS_REAL; /* they are remembered all the same */
+    assert_reverse(&address, "\tPTR\twww.example.");
+    assert_int_equal(decide("www.example", DNS_A), DNS_RULING_ASK);
+}
+
 #define policy_test(fn) cmocka_unit_test_setup_teardown(fn, setup, teardown)
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        policy_test(test_names_of_lists),  policy_test(test_hosts),
-        policy_test(test_rewritten),       policy_test(test_policy_zone),
-        policy_test(test_names_that_stay), policy_test(test_answers),
+        policy_test(test_names_of_lists),
+        policy_test(test_hosts),
+        policy_test(test_rewritten),
+        policy_test(test_policy_zone),
+        policy_test(test_names_that_stay),
+        policy_test(test_answers),
         policy_test(test_rebinding),
+        cmocka_unit_test_setup_teardown(test_stand_ins, setup_stand_ins, teardown_stand_ins),
+        cmocka_unit_test_setup_teardown(test_names_without_stand_ins, setup_stand_ins,
+                                        teardown_stand_ins),
+        cmocka_unit_test_setup_teardown(test_reverse_names_of_stand_ins, setup_stand_ins,
+                                        teardown_stand_ins),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

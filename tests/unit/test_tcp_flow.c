@@ -60,6 +60,40 @@ static void test_what_came_early_is_carried(void **state)
     assert_string_equal(tcp_flow_lab_flow(lab)->host, "host.example");
 }
 
+/* An address that stands for a name goes to the name, which the upstream looks up. */
+static void test_a_stand_in_is_dialed_by_name(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+    struct stand_ins *table;
+    struct address address;
+    char target[ADDRESS_TEXT_MAX];
+
+    assert_int_equal(stand_ins_open(-1, &table), 0);
+    assert_int_equal(stand_ins_give(table, "far.example", 4, stand_ins_now_s(), &address), 0);
+    address.port = 22;
+    lab->engine.traffic.stand_ins = table;
+    tcp_flow_lab_knock(lab, "tun", address_format(&address, target));
+    tcp_flow_lab_until(lab, &lab->inbound->is_admitted);
+    assert_string_equal(tcp_flow_lab_flow(lab)->host, "far.example");
+    assert_true(endpoint_is_name(&tcp_flow_lab_flow(lab)->target));
+    lab->engine.traffic.stand_ins = NULL;
+    stand_ins_close(table);
+}
+
+static void test_a_stand_in_of_nobody_is_refused(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+    struct stand_ins *table;
+
+    assert_int_equal(stand_ins_open(-1, &table), 0);
+    lab->engine.traffic.stand_ins = table;
+    tcp_flow_lab_knock(lab, "tun", "198.19.1.1:443");
+    assert_int_equal(lab->inbound->refused_err, -ECONNREFUSED);
+    assert_true(tcp_flow_lab_is_over(lab));
+    lab->engine.traffic.stand_ins = NULL;
+    stand_ins_close(table);
+}
+
 static void test_a_bare_address_is_shown_by_name(void **state)
 {
     struct tcp_flow_lab *lab = *state;
@@ -234,6 +268,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         lab_test(test_the_target_answers_first),
         lab_test(test_what_came_early_is_carried),
+        lab_test(test_a_stand_in_is_dialed_by_name),
+        lab_test(test_a_stand_in_of_nobody_is_refused),
         lab_test(test_a_bare_address_is_shown_by_name),
         lab_test(test_the_targets_no_is_passed_on),
         lab_test(test_nobody_to_carry_it),

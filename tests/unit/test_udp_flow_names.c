@@ -172,7 +172,66 @@ static void test_gone_while_a_name_is_looked_up(void **state)
     assert_false(udp_flow_lab_has_flow(lab));
 }
 
-#define lab_test(fn) cmocka_unit_test_setup_teardown(fn, udp_flow_lab_open, udp_flow_lab_close)
+/* --- peers that are stand-ins --- */
+
+static void stand_in_for(struct udp_flow_lab *lab, const char *name, uint16_t port,
+                         char text[ADDRESS_TEXT_MAX])
+{
+    struct address address;
+
+    if (!lab->engine.traffic.stand_ins)
+        assert_int_equal(stand_ins_open(-1, &lab->engine.traffic.stand_ins), 0);
+    assert_int_equal(
+        stand_ins_give(lab->engine.traffic.stand_ins, name, 4, stand_ins_now_s(), &address), 0);
+    address.port = port;
+    address_format(&address, text);
+}
+
+static int close_stand_ins(void **state)
+{
+    struct udp_flow_lab *lab = *state;
+    struct stand_ins *table = lab->engine.traffic.stand_ins;
+    int err = udp_flow_lab_close(state);
+
+    stand_ins_close(table);
+    return err;
+}
+
+/* The peer is asked for by the address that its name has; what it says comes from the stand-in. */
+static void test_a_stand_in_answers_as_itself(void **state)
+{
+    struct udp_flow_lab *lab = *state;
+    struct udp_echo echo = {0};
+    char peer[ADDRESS_TEXT_MAX];
+
+    udp_echo_open(&echo, lab->engine.loop, 2); /* two.example */
+    stand_in_for(lab, "two.example", echo.address.port, peer);
+    assert_true(udp_flow_lab_say(lab, peer, "one"));
+    udp_flow_lab_hear(lab, 1, peer, "one");
+    assert_int_equal(lab->dns_peer.questions, 2);
+    assert_true(udp_flow_lab_say(lab, peer, "second")); /* by what is known now */
+    udp_flow_lab_hear(lab, 2, peer, "second");
+    assert_true(udp_flow_lab_say(lab, lab->echo_text, "other"));
+    udp_flow_lab_hear(lab, 3, lab->echo_text, "other");
+    assert_int_equal(lab->dns_peer.questions, 2);
+    assert_string_equal(udp_flow_lab_flow(lab)->host, "two.example");
+    udp_echo_close(&echo);
+}
+
+static void test_a_stand_in_of_a_blocked_name_or_of_nobody(void **state)
+{
+    struct udp_flow_lab *lab = *state;
+    char peer[ADDRESS_TEXT_MAX];
+
+    engine_lab_block(&lab->engine, "ads.example\n");
+    stand_in_for(lab, "ads.example", 5000, peer); /* given before the list came */
+    assert_false(udp_flow_lab_say(lab, peer, "x"));
+    assert_false(udp_flow_lab_say(lab, "198.19.255.1:5000", "x"));
+    assert_false(udp_flow_lab_has_flow(lab));
+}
+
+#define stand_in_test(fn) cmocka_unit_test_setup_teardown(fn, udp_flow_lab_open, close_stand_ins)
+#define lab_test(fn)      cmocka_unit_test_setup_teardown(fn, udp_flow_lab_open, udp_flow_lab_close)
 
 int main(void)
 {
@@ -188,6 +247,8 @@ int main(void)
         lab_test(test_a_proxy_takes_names),
         lab_test(test_a_socket_of_our_own_needs_addresses),
         lab_test(test_gone_while_a_name_is_looked_up),
+        stand_in_test(test_a_stand_in_answers_as_itself),
+        stand_in_test(test_a_stand_in_of_a_blocked_name_or_of_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

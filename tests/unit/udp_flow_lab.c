@@ -29,13 +29,13 @@ static void on_datagram(void *owner, int events, int err)
     sendto(echo->fd, data, (size_t)size, 0, (struct sockaddr *)&from, from_size);
 }
 
-static void echo_open(struct udp_echo *echo, struct loop *loop)
+void udp_echo_open(struct udp_echo *echo, struct loop *loop, unsigned last)
 {
     struct sockaddr_in where = {.sin_family = AF_INET};
     socklen_t size = sizeof(where);
 
     echo->fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK, 0);
-    where.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    where.sin_addr.s_addr = htonl((INADDR_LOOPBACK & ~0xffU) | last);
     assert_int_equal(bind(echo->fd, (struct sockaddr *)&where, size), 0);
     getsockname(echo->fd, (struct sockaddr *)&where, &size);
     address_from_sockaddr((struct sockaddr *)&where, &echo->address);
@@ -43,7 +43,7 @@ static void echo_open(struct udp_echo *echo, struct loop *loop)
     watch_set(echo->watch, WATCH_READ);
 }
 
-static void echo_close(struct udp_echo *echo)
+void udp_echo_close(struct udp_echo *echo)
 {
     watch_close(echo->watch);
     close(echo->fd);
@@ -79,8 +79,8 @@ int udp_flow_lab_open(void **state)
     struct udp_flow_lab *lab = calloc(1, sizeof(*lab));
 
     engine_lab_open(&lab->engine);
-    echo_open(&lab->echo, lab->engine.loop);
-    echo_open(&lab->relay, lab->engine.loop);
+    udp_echo_open(&lab->echo, lab->engine.loop, 1);
+    udp_echo_open(&lab->relay, lab->engine.loop, 1);
     loopback_server_open(&lab->proxy, lab->engine.loop, grant, lab);
     loopback_server_open(&lab->dns, lab->engine.loop, dns_peer_answer, &lab->dns_peer);
     engine_lab_set_dns(&lab->engine, &lab->dns.address, 1);
@@ -100,8 +100,8 @@ int udp_flow_lab_close(void **state)
     assert_int_equal(lab->engine.traffic.flows.live[FLOW_UDP], 0);
     loopback_server_close(&lab->proxy);
     loopback_server_close(&lab->dns);
-    echo_close(&lab->echo);
-    echo_close(&lab->relay);
+    udp_echo_close(&lab->echo);
+    udp_echo_close(&lab->relay);
     engine_lab_close(&lab->engine);
     free(lab);
     return 0;

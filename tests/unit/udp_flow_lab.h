@@ -15,6 +15,10 @@ struct udp_echo {
     int heard;
 };
 
+/* At 127.0.0.`last`. */
+void udp_echo_open(struct udp_echo *echo, struct loop *loop, unsigned last);
+void udp_echo_close(struct udp_echo *echo);
+
 struct udp_flow_lab {
     struct engine_lab engine;
     struct udp_echo echo;         /* a peer, for upstreams of kind direct */
