@@ -182,7 +182,7 @@ int door_dgram_open(struct door_client *client, const struct address *announced,
         dgram_free(dgram);
         return err;
     }
-    udp_batch_size_buffers(dgram->fd);
+    udp_batch_prepare(dgram->fd);
     dgram->dgram.ops = &dgram_ops;
     dgram->dgram.client = client->address;
     dgram->dgram.client.port = 0;

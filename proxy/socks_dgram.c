@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "proxy/socks5.h"
 #include "proxy/udp_batch.h"
+#include "proxy/udp_burst.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -15,6 +16,7 @@ struct socks_dgram {
     struct dgram dgram;
     struct stream *control;
     struct watch *watch;
+    struct udp_burst burst;
     int fd;            /* connected to the relay: the kernel drops what comes from elsewhere */
     bool is_receiving; /* inside on_datagram: a close has to wait */
     bool is_closed;
@@ -23,30 +25,23 @@ struct socks_dgram {
 static void socks_free(struct socks_dgram *socks)
 {
     watch_close(socks->watch);
+    udp_burst_done(&socks->burst);
     if (socks->fd >= 0)
         close(socks->fd);
     stream_close(socks->control);
     free(socks);
 }
 
-static int send_parts(int fd, struct iovec *parts)
-{
-    struct msghdr message = {.msg_iov = parts, .msg_iovlen = 2};
-    return sendmsg(fd, &message, MSG_DONTWAIT) < 0 ? -errno : 0;
-}
-
 static int socks_send(struct dgram *dgram, const struct endpoint *peer, const void *data,
                       size_t size)
 {
-    const struct socks_dgram *socks = (struct socks_dgram *)dgram;
+    struct socks_dgram *socks = (struct socks_dgram *)dgram;
     uint8_t header[SOCKS5_UDP_HEADER_MAX];
     struct iovec parts[2] = {
         {.iov_base = header, .iov_len = socks5_build_udp_header(header, peer)},
         {.iov_base = (void *)(uintptr_t)data, .iov_len = size},
     };
-    int err = send_parts(socks->fd, parts);
-    if (err == -ECONNREFUSED) /* about an earlier one, and this one was not sent */
-        err = send_parts(socks->fd, parts);
+    int err = udp_burst_send(&socks->burst, NULL, 0, parts);
     return err == 0 || err == -EMSGSIZE ? err : -EAGAIN;
 }
 
@@ -132,6 +127,7 @@ int socks_dgram_new(struct loop *loop, struct stream *control, const struct addr
     socks->dgram.ops = &socks_ops;
     socks->control = control;
     socks->fd = open_socket(relay);
+    udp_burst_init(&socks->burst, loop, socks->fd);
     int err =
         socks->fd < 0 ? socks->fd : watch_open(loop, socks->fd, on_ready, socks, &socks->watch);
     if (err == 0)
@@ -140,7 +136,7 @@ int socks_dgram_new(struct loop *loop, struct stream *control, const struct addr
         socks_free(socks);
         return err;
     }
-    udp_batch_size_buffers(socks->fd);
+    udp_batch_prepare(socks->fd);
     stream_set_owner(control, on_control, socks);
     *ret = &socks->dgram;
     return 0;

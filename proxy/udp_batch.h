@@ -1,4 +1,5 @@
-/* Takes what a UDP socket has received, many datagrams with one system call. */
+/* Takes what a UDP socket has received, many datagrams with one system call; those that the kernel
+ * has put together (UDP_GRO, Linux 5.0) are handed over one by one. */
 #ifndef PROXY_UDP_BATCH_H
 #define PROXY_UDP_BATCH_H
 
@@ -13,10 +14,11 @@ enum { UDP_BATCH_MAX = 32 };
 typedef bool udp_batch_fn(void *owner, const struct address *from, const uint8_t *data,
                           size_t size);
 
-/* Hand over up to UDP_BATCH_MAX datagrams. From the loop's thread, and not from inside `fn`. */
+/* Hand over what up to UDP_BATCH_MAX reads give. From the loop's thread, and not from inside `fn`.
+ */
 void udp_batch_receive(int fd, udp_batch_fn *fn, void *owner);
 
-/* Room for a burst in both directions, as far as the host permits. */
-void udp_batch_size_buffers(int fd);
+/* Room for a burst in both directions, as far as the host permits, and datagrams put together. */
+void udp_batch_prepare(int fd);
 
 #endif

@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "proxy/udp_batch.h"
+#include "proxy/udp_burst.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -13,6 +14,7 @@
 struct udp_socket_dgram {
     struct dgram dgram;
     struct watch *watch;
+    struct udp_burst burst;
     int fd;
     bool is_dual;      /* an IPv6 socket that also speaks IPv4 */
     bool is_receiving; /* inside on_datagram: a close has to wait */
@@ -22,6 +24,7 @@ struct udp_socket_dgram {
 static void udp_free(struct udp_socket_dgram *udp)
 {
     watch_close(udp->watch);
+    udp_burst_done(&udp->burst);
     if (udp->fd >= 0)
         close(udp->fd);
     free(udp);
@@ -41,15 +44,15 @@ static int udp_send(struct dgram *dgram, const struct endpoint *peer, const void
     struct udp_socket_dgram *udp = (struct udp_socket_dgram *)dgram;
     struct address address = peer->address;
     struct sockaddr_storage to;
+    struct iovec parts[2] = {{0}, {.iov_base = (void *)(uintptr_t)data, .iov_len = size}};
     if (endpoint_is_name(peer) || (address.family == 6 && !udp->is_dual))
         return ERR_UNSUPPORTED;
     if (address.family == 4 && udp->is_dual)
         address = mapped(&address);
     socklen_t to_size = address_to_sockaddr(&address, &to);
-    if (sendto(udp->fd, data, size, MSG_DONTWAIT, (struct sockaddr *)&to, to_size) >= 0)
-        return 0;
+    int err = udp_burst_send(&udp->burst, &to, to_size, parts);
     /* No way to this peer, or no room now: to the sender it is one more lost datagram. */
-    return errno == EMSGSIZE ? -EMSGSIZE : -EAGAIN;
+    return err == 0 || err == -EMSGSIZE ? err : -EAGAIN;
 }
 
 static void udp_refuse(struct dgram *dgram)
@@ -113,6 +116,7 @@ int udp_socket_dgram_new(struct loop *loop, struct dgram **ret)
         return -ENOMEM;
     udp->dgram.ops = &udp_ops;
     udp->fd = open_socket(&udp->is_dual);
+    udp_burst_init(&udp->burst, loop, udp->fd);
     int err = udp->fd < 0 ? udp->fd : watch_open(loop, udp->fd, on_ready, udp, &udp->watch);
     if (err == 0)
         err = watch_set(udp->watch, WATCH_READ);
@@ -120,7 +124,7 @@ int udp_socket_dgram_new(struct loop *loop, struct dgram **ret)
         udp_free(udp);
         return err;
     }
-    udp_batch_size_buffers(udp->fd);
+    udp_batch_prepare(udp->fd);
     *ret = &udp->dgram;
     return 0;
 }

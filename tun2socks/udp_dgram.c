@@ -1,6 +1,5 @@
 #include "tun2socks/udp_dgram.h"
 
-#include "tun2socks/gso.h"
 #include "tun2socks/ip_writer.h"
 
 #include <errno.h>
@@ -48,6 +47,7 @@ static void detach(struct udp_dgram *udp)
         return;
     map_remove(&udp->table->clients, &udp->node);
     list_remove(&udp->order);
+    udp->table->ended++;
     udp->has_ended = true;
 }
 
@@ -75,6 +75,7 @@ void udp_table_init(struct udp_table *table, struct loop *loop, struct tun *tun)
     map_init(&table->clients, is_equal);
     list_init(&table->order);
     timer_init(&table->idle, loop, on_idle, table);
+    udp_train_init(&table->train, loop, tun);
 }
 
 void udp_table_done(struct udp_table *table)
@@ -87,6 +88,7 @@ void udp_table_done(struct udp_table *table)
             udp->dgram.on_end(udp->dgram.owner, -ENETDOWN);
     }
     timer_stop(&table->idle);
+    udp_train_done(&table->train);
     map_done(&table->clients);
 }
 
@@ -102,27 +104,13 @@ static size_t ip_header_size(const struct address *address)
     return address->family == 4 ? IPV4_HEADER_BYTES : IPV6_HEADER_BYTES;
 }
 
-static void send_whole(struct udp_table *table, const struct address *peer,
-                       const struct address *client, const void *data, size_t size)
-{
-    uint8_t headers[IP_WRITER_HEADER_MAX + UDP_HEADER_BYTES];
-    size_t ip_size = ip_write_header(headers, peer, client, IPPROTO_UDP, UDP_HEADER_BYTES + size);
-    struct virtio_net_hdr header = {0};
-    if (table->tun->has_vnet)
-        header = gso_for_udp(ip_size, size, size);
-    udp_write_header(headers + ip_size, peer, client, data, size, table->tun->has_vnet);
-    struct iovec parts[3];
-    parts[1] = (struct iovec){.iov_base = headers, .iov_len = ip_size + UDP_HEADER_BYTES};
-    parts[2] = (struct iovec){.iov_base = (void *)(uintptr_t)data, .iov_len = size};
-    tun_write(table->tun, &header, parts, 3);
-}
-
 /* The UDP header travels in the first fragment, in front of the data. */
 static void send_fragmented(struct udp_table *table, const struct address *peer,
                             const struct address *client, const uint8_t *data, size_t size)
 {
     static const struct virtio_net_hdr finished = {0};
     uint8_t udp[UDP_HEADER_BYTES];
+    udp_train_flush(&table->train);
     udp_write_header(udp, peer, client, data, size, false);
     size_t room = ((size_t)table->mtu - ip_header_size(peer) - 8) / 8 * 8;
     size_t total = UDP_HEADER_BYTES + size;
@@ -159,7 +147,7 @@ static int udp_dgram_send(struct dgram *dgram, const struct endpoint *peer, cons
     struct udp_table *table = udp->table;
     uint64_t dropped = table->tun->dropped_out;
     if (ip_header_size(&from) + UDP_HEADER_BYTES + size <= table->mtu)
-        send_whole(table, &from, &dgram->client, data, size);
+        udp_train_send(&table->train, &from, &dgram->client, data, size);
     else
         send_fragmented(table, &from, &dgram->client, data, size);
     touch(udp);
@@ -242,36 +230,38 @@ static struct udp_dgram *add(struct udp_table *table, const struct packet *packe
     return find(table, &packet->from); /* it may have been closed at once */
 }
 
-/* One datagram; the client's entry may vanish in the callback. */
-static void deliver(struct udp_table *table, const struct packet *packet,
-                    const struct endpoint *peer, const uint8_t *data, size_t size)
+/* One datagram, or as many as it stands for; the client's entry may vanish in the callback. */
+static void deliver(struct udp_table *table, struct udp_dgram *udp, const struct packet *packet,
+                    size_t piece_size)
 {
-    struct udp_dgram *udp = find(table, &packet->from);
-    if (!udp)
-        return;
+    const uint8_t *data = packet->payload + UDP_HEADER_BYTES;
+    size_t left = packet->payload_size - UDP_HEADER_BYTES;
+    struct endpoint peer = endpoint_from_address(&packet->to);
+    uint64_t ended = table->ended;
     touch(udp);
-    if (udp->dgram.on_datagram)
-        udp->dgram.on_datagram(udp->dgram.owner, peer, data, size);
+    do {
+        size_t size = piece_size && piece_size < left ? piece_size : left;
+        if (udp->dgram.on_datagram)
+            udp->dgram.on_datagram(udp->dgram.owner, &peer, data, size);
+        if (table->ended != ended)
+            return;
+        data += size;
+        left -= size;
+    } while (left > 0);
 }
 
 void udp_table_input(struct udp_table *table, struct packet *packet, size_t piece_size)
 {
-    const uint8_t *data = packet->payload + UDP_HEADER_BYTES;
-    size_t left = packet->payload_size - UDP_HEADER_BYTES;
-    struct endpoint peer = {.address = packet->to};
-    if (!find(table, &packet->from) && !add(table, packet)) {
-        if (table->clients.count >= table->limit)
-            refuse_at_limit(table, packet);
-        return;
+    struct udp_dgram *udp = find(table, &packet->from);
+    if (!udp)
+        udp = add(table, packet);
+    if (udp) {
+        table->current = packet;
+        deliver(table, udp, packet, piece_size);
+        table->current = NULL;
+    } else if (table->clients.count >= table->limit) {
+        refuse_at_limit(table, packet);
     }
-    table->current = packet;
-    do {
-        size_t size = piece_size && piece_size < left ? piece_size : left;
-        deliver(table, packet, &peer, data, size);
-        data += size;
-        left -= size;
-    } while (left > 0);
-    table->current = NULL;
 }
 
 void udp_table_gone(struct udp_table *table, const struct address *client)

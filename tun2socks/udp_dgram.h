@@ -9,6 +9,7 @@
 #include "base/map.h"
 #include "tun2socks/packet.h"
 #include "tun2socks/tun.h"
+#include "tun2socks/udp_train.h"
 
 struct udp_table {
     struct loop *loop;
@@ -16,10 +17,12 @@ struct udp_table {
     struct map clients; /* by client address */
     struct list order;  /* the longest idle first */
     struct timer idle;
+    struct udp_train train;
     uint32_t limit, idle_ms;
     uint16_t mtu;
     uint32_t fragment_id;
     uint64_t refused;             /* at the limit */
+    uint64_t ended;               /* dgrams, ever */
     const struct packet *current; /* what on_datagram is being called for */
     void (*on_udp)(void *owner, struct dgram *client);
     void *owner;

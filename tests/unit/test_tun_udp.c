@@ -315,6 +315,53 @@ static void a_udp_superpacket_is_many_datagrams(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
+static void expect_train(struct tun_rig *rig, size_t at, size_t size, size_t piece)
+{
+    assert_true(rig_next(rig, &seen));
+    assert_int_equal(seen.size, size);
+    assert_memory_equal(seen.data, payload + at, size);
+    assert_int_equal(rig->said.gso_type, size > piece ? USO : 0);
+    assert_int_equal(rig->said.gso_size, size > piece ? piece : 0);
+}
+
+static void answers_that_follow_each_other_are_a_superpacket(void **state)
+{
+    struct tun_rig *rig = *state;
+    for (int family = 0; family < 2; family++) {
+        put(rig, pairs[family][0], pairs[family][1], "x", 1);
+        for (size_t i = 0; i < 10; i++) /* the last one is shorter */
+            dgram_send(rig->dgram, &rig->peer, payload + i * 100, i < 9 ? 100 : 30);
+        dgram_send(rig->dgram, &rig->peer, payload, 200);
+        dgram_send(rig->dgram, &rig->peer, payload + 200, 200);
+        dgram_send(rig->dgram, &rig->peer, payload, 10000); /* in fragments, after them */
+        expect_train(rig, 0, 100, 100);
+        expect_train(rig, 100, 830, 100);
+        expect_train(rig, 0, 200, 200);
+        expect_train(rig, 200, 200, 200);
+        assert_true(rig_next(rig, &seen) && seen.is_fragment);
+        rig_drain(rig);
+        for (size_t i = 0; i < 100; i++)
+            dgram_send(rig->dgram, &rig->peer, payload + i * 400, 400);
+        rig_turn(rig);
+        expect_train(rig, 0, 400, 400);
+        expect_train(rig, 400, 64UL * 400, 400);
+        expect_train(rig, 65UL * 400, 35UL * 400, 400);
+        dgram_close(rig->dgram);
+        rig->dgram = NULL;
+        assert_false(rig_next(rig, &seen));
+    }
+}
+
+static void without_superpackets_each_goes_alone(void **state)
+{
+    struct tun_rig *rig = *state;
+    put(rig, pairs[0][0], pairs[0][1], "x", 1);
+    for (size_t i = 0; i < 5; i++)
+        dgram_send(rig->dgram, &rig->peer, payload + i * 100, 100);
+    for (size_t i = 0; i < 5; i++)
+        expect_train(rig, i * 100, 100, 100);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -331,6 +378,9 @@ int main(void)
         CASE(a_closed_application_socket_ends_it),
         CASE(at_the_limit_new_sockets_are_refused),
         CASE(multicast_is_nobodys),
+        cmocka_unit_test_setup_teardown(answers_that_follow_each_other_are_a_superpacket,
+                                        set_up_vnet, tear_down),
+        cmocka_unit_test_setup_teardown(without_superpackets_each_goes_alone, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_udp_superpacket_is_many_datagrams, set_up_vnet,
                                         tear_down),
     };
