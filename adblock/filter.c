@@ -21,6 +21,11 @@ static struct hostset hostset_at(const struct image *image, enum image_section b
     };
 }
 
+uint64_t filter_next_serial(void)
+{
+    return atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
+}
+
 int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter **ret)
 {
     struct image image;
@@ -33,7 +38,7 @@ int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter 
     if (!filter)
         return -ENOMEM;
     atomic_init(&filter->references, 1);
-    filter->serial = atomic_fetch_add_explicit(&last_serial, 1, memory_order_relaxed) + 1;
+    filter->serial = filter_next_serial();
     filter->image = image;
     filter->is_mapped = is_mapped;
     filter->names = hostset_at(&image, IMAGE_NAME_BUCKETS, IMAGE_NAME_ENTRIES);
@@ -60,10 +65,8 @@ uint64_t filter_serial(const struct filter *filter)
     return filter ? filter->serial : 0;
 }
 
-void filter_unref(struct filter *filter)
+static void free_image(struct filter *filter)
 {
-    if (!filter || atomic_fetch_sub_explicit(&filter->references, 1, memory_order_acq_rel) != 1)
-        return;
     for (uint32_t i = 0; i < filter->rules.regex_count; i++)
         regex_done(&filter->regexes[i]);
     free(filter->regexes);
@@ -71,6 +74,17 @@ void filter_unref(struct filter *filter)
         munmap((void *)filter->image.data, filter->image.size);
     else
         free((void *)filter->image.data);
+}
+
+void filter_unref(struct filter *filter)
+{
+    if (!filter || atomic_fetch_sub_explicit(&filter->references, 1, memory_order_acq_rel) != 1)
+        return;
+    if (filter->base)
+        filter_unref(filter->base);
+    else
+        free_image(filter);
+    own_names_free(filter->own);
     free(filter);
 }
 

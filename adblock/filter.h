@@ -64,6 +64,19 @@ void filter_unref(struct filter *filter);
  * that was kept is still this filter's, which its address does not: that is used again. */
 uint64_t filter_serial(const struct filter *filter);
 
+/* A name of the user's own, with everything below it. */
+struct filter_own {
+    const char *name; /* lower case, no trailing dot; an address as address_format_ip writes it */
+    bool is_allowed;  /* otherwise it is denied */
+};
+/* The same lists with these names in front of them, in a time that does not depend on the lists:
+ * the longest that covers a host decides, and nothing beats it. Own names that `base` has go.
+ * Shares the memory of `base`. 0 or -ENOMEM. */
+int filter_with_own(struct filter *base, const struct filter_own *own, size_t count,
+                    struct filter **ret);
+/* How filter_describe calls the list of those names. */
+#define FILTER_OWN_LIST "your rules"
+
 /* A name that somebody wants to reach: a DNS question, a TLS server name, a SOCKS target. */
 struct filter_name {
     const char *host;             /* lower case, no trailing dot */

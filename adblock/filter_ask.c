@@ -252,6 +252,17 @@ static void settle_answers(struct asking *asking)
     }
 }
 
+/* Nothing beats the user's own names: the rest is of interest only to an explanation. */
+static bool is_settled_by_own_name(struct asking *asking)
+{
+    if (!own_names_find(asking->filter->own, &asking->site, &asking->verdict))
+        return false;
+    asking->weight = ASKING_OWN_NAME;
+    if (asking->on_match)
+        asking->on_match(asking->owner, &asking->verdict);
+    return !asking->on_match;
+}
+
 void asking_run(struct asking *asking, const struct filter *filter, const struct filter_name *name)
 {
     struct slice host = slice_of(name->host);
@@ -265,6 +276,8 @@ void asking_run(struct asking *asking, const struct filter *filter, const struct
     site_init(&asking->site, host, &filter->suffixes, filter->image.seed);
     for (size_t i = 0; i < asking->site.count; i++)
         hostset_prefetch(&filter->names, asking->site.suffixes[i].hash);
+    if (is_settled_by_own_name(asking))
+        return;
     ask_names(asking);
     ask_rules(asking);
     if (asking->answer_count > 0)

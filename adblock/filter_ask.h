@@ -17,6 +17,7 @@ enum asking_weight {
     ASKING_ANSWER, /* $dnsrewrite */
     ASKING_OWN_BLOCK,
     ASKING_OWN_EXCEPTION,
+    ASKING_OWN_NAME, /* said in passing: beats what the configuration says */
 };
 
 enum { ASKING_ZONES_MAX = 16, ASKING_URL_MAX = 288 };

@@ -36,6 +36,11 @@ void filter_describe(const struct filter *filter, const struct verdict *verdict,
         ret_list[0] = '\0';
     if (rule_capacity > 0)
         ret_rule[0] = '\0';
+    if (verdict->action != VERDICT_NONE && verdict->list == OWN_NAMES_LIST) {
+        snprintf(ret_list, list_capacity, "%s", FILTER_OWN_LIST);
+        own_names_describe(filter->own, verdict->rule, ret_rule, rule_capacity);
+        return;
+    }
     if (verdict->action == VERDICT_NONE ||
         verdict->list >= filter->image.sections[IMAGE_LISTS].count)
         return;

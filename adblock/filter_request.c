@@ -301,8 +301,16 @@ void filter_ask_request(const struct filter *filter, const struct filter_request
     char buffer[URL_MAX_BYTES + URL_PADDING], page_buffer[HOST_MAX];
     struct request request;
     struct site host, page;
+    struct verdict own;
     prepare(&request, filter, asked, buffer, page_buffer, &host, &page);
+    bool is_own = own_names_find(filter->own, &host, &own);
+    if (is_own && own.action == VERDICT_BLOCK) {
+        *ret = own;
+        return;
+    }
     decide(&request, asked, ret);
+    if (is_own && ret->action == VERDICT_BLOCK)
+        *ret = own;
 }
 
 /* Matches that were told already, so that none is told twice. */
@@ -332,7 +340,10 @@ void filter_explain_request(const struct filter *filter, const struct filter_req
     struct request request;
     struct site host, page;
     struct report report = {.fn = fn, .owner = owner};
+    struct verdict own;
     prepare(&request, filter, asked, buffer, page_buffer, &host, &page);
+    if (own_names_find(filter->own, &host, &own))
+        fn(owner, &own);
     struct search search = {.request = &request, .on_match = report_match, .owner = &report};
     search_names(&search, NETSET_BLOCK);
     search_rules(&search, NETSET_BLOCK);

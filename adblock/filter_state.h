@@ -6,6 +6,7 @@
 #include "adblock/hostset.h"
 #include "adblock/image.h"
 #include "adblock/netset.h"
+#include "adblock/own_names.h"
 #include "adblock/pattern.h"
 #include "adblock/regex.h"
 
@@ -19,11 +20,15 @@ struct filter {
     struct netset rules;
     struct regex *regexes; /* one for each rule that is one */
     bool is_mapped;
+    struct filter *base;   /* counted: all of the above is that one's; NULL: it is our own */
+    struct own_names *own; /* NULL: none */
 };
 
 /* A rule's number in a verdict: an entry of the names, or one of the rules behind them. */
 #define FILTER_RULE_BIT UINT32_C(0x80000000)
 
+/* Never said before in this process. */
+uint64_t filter_next_serial(void);
 /* Takes the block: malloc'ed, or mapped. 0; -EBADMSG, -ENOMEM (the block stays the caller's). */
 int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter **ret);
 
