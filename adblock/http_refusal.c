@@ -70,10 +70,13 @@ static void put_page(struct body *body, const struct filter *filter,
     put_escaped(body, list, strlen(list));
     put_text(body, "</strong><br>Rule: <code>");
     put_escaped(body, rule, strlen(rule));
-    put_text(body, "</code></p>\n<p>To allow it, add <code>");
+    put_text(body, "</code></p>\n<p>To allow it, run <code>atlantic allow ");
     put_escaped(body, host, strlen(host));
-    put_text(body, "</code> to <code>filter.allow</code> in Atlantic's configuration and run "
-                   "<code>atlantic reload</code>.</p>\n</body></html>\n");
+    put_text(body, "</code>, or for an hour <code>atlantic allow ");
+    put_escaped(body, host, strlen(host));
+    put_text(body, " --for 1h</code>. What else matches says <code>atlantic filter explain ");
+    put_escaped(body, host, strlen(host));
+    put_text(body, "</code>.</p>\n</body></html>\n");
 }
 
 static bool is_svg(const struct filter_request *request)

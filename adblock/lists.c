@@ -163,7 +163,7 @@ int lists_check(const struct lists_options *options, char *ret_error, size_t cap
     return err;
 }
 
-const struct filter *lists_filter(const struct lists *lists)
+struct filter *lists_filter(const struct lists *lists)
 {
     return lists->filter;
 }

@@ -52,7 +52,7 @@ int lists_check(const struct lists_options *options, char *ret_error, size_t cap
 const char *lists_problem(const struct lists *lists);
 
 /* Borrowed until the next turn of the loop; NULL before the first lists_set. */
-const struct filter *lists_filter(const struct lists *lists);
+struct filter *lists_filter(const struct lists *lists);
 
 /* "hosts", "domains", ...; -EINVAL. */
 int lists_parse_format(const char *text, enum filter_format *ret);

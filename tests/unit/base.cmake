@@ -12,6 +12,7 @@ atlantic_unit_test(loop LINKS base)
 atlantic_unit_test(map LINKS base)
 atlantic_unit_test(poller LINKS base)
 atlantic_unit_test(trim LINKS base)
+atlantic_unit_test(wall_timer LINKS base)
 
 # The rules of base/stream.h, to be linked by the test of every implementation.
 add_library(stream_contract STATIC
