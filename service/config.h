@@ -89,6 +89,16 @@ struct config_list {
     bool enabled;
 };
 
+/* When lists, or the filter, are in force; local time. */
+struct config_schedule {
+    unsigned *days; /* as tm_wday; those on which it begins; none: every day */
+    unsigned days_count;
+    uint32_t from_min, to_min;  /* of the day; from there to there, perhaps on the next day */
+    char **categories, **lists; /* which; neither: the filter as a whole */
+    unsigned categories_count, lists_count;
+    bool is_on; /* in force at that time only; false: at all times but that */
+};
+
 struct config_filter {
     bool enabled;
     bool builtin; /* the list that comes with Atlantic */
@@ -98,6 +108,8 @@ struct config_filter {
     unsigned allow_count;
     char **deny;
     unsigned deny_count;
+    struct config_schedule *schedules;
+    unsigned schedules_count;
 };
 
 enum config_echo { CONFIG_ECHO_OFF, CONFIG_ECHO_REACHABLE, CONFIG_ECHO_ALWAYS };

@@ -146,6 +146,46 @@ static int check_lists(struct config_yaml *yaml, const struct config_filter *fil
     return 0;
 }
 
+static bool is_category(const struct config_filter *filter, const char *category)
+{
+    for (unsigned i = 0; i < filter->lists_count; i++)
+        if (strcmp(filter->lists[i].category, category) == 0)
+            return true;
+    return strcmp(category, "ads") == 0; /* the built-in list's */
+}
+
+static bool is_list(const struct config_filter *filter, const char *name)
+{
+    for (unsigned i = 0; i < filter->lists_count; i++)
+        if (strcmp(filter->lists[i].name, name) == 0)
+            return true;
+    return strcmp(name, "built-in") == 0;
+}
+
+static int check_schedules(struct config_yaml *yaml, const struct config_filter *filter)
+{
+    char path[PATH_MAX_BYTES];
+    for (unsigned i = 0; i < filter->schedules_count; i++) {
+        const struct config_schedule *schedule = &filter->schedules[i];
+        for (unsigned j = 0; j < schedule->categories_count; j++) {
+            snprintf(path, sizeof(path), "filter.schedules[%u].categories[%u]", i, j);
+            if (!is_category(filter, schedule->categories[j]))
+                return config_fail_at(
+                    yaml, path,
+                    "no list has the category '%s'; write one that stands under filter.lists",
+                    schedule->categories[j]);
+        }
+        for (unsigned j = 0; j < schedule->lists_count; j++) {
+            snprintf(path, sizeof(path), "filter.schedules[%u].lists[%u]", i, j);
+            if (!is_list(filter, schedule->lists[j]))
+                return config_fail_at(
+                    yaml, path, "there is no list called '%s'; write a name from filter.lists",
+                    schedule->lists[j]);
+        }
+    }
+    return 0;
+}
+
 static int check_filter(struct config_yaml *yaml, const struct config_filter *filter)
 {
     char path[PATH_MAX_BYTES];
@@ -158,7 +198,8 @@ static int check_filter(struct config_yaml *yaml, const struct config_filter *fi
                                   filter->deny[i]);
         }
     }
-    return check_lists(yaml, filter);
+    int result = check_lists(yaml, filter);
+    return result < 0 ? result : check_schedules(yaml, filter);
 }
 
 static int check_rest(struct config_yaml *yaml, const struct config *config)

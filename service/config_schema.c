@@ -3,11 +3,12 @@
 
 #include <stddef.h>
 
-#define KIB       1024ULL
-#define MIB       (1024ULL * KIB)
-#define MINUTE_MS (60ULL * 1000)
-#define DAY_MS    (24ULL * 60 * MINUTE_MS)
-#define DAY_S     (24ULL * 60 * 60)
+#define KIB         1024ULL
+#define MIB         (1024ULL * KIB)
+#define MINUTE_MS   (60ULL * 1000)
+#define DAY_MS      (24ULL * 60 * MINUTE_MS)
+#define DAY_S       (24ULL * 60 * 60)
+#define DAY_MINUTES (24ULL * 60)
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
 #define SECTION(text, rows, type)                                                                  \
@@ -25,6 +26,7 @@ static const char *const dns_modes[] = {"real", "stand-in", NULL};
 static const char *const strategies[] = {"failover", "race", NULL};
 static const char *const echs[] = {"keep", "strip", NULL};
 static const char *const pings[] = {"off", "reachable", "always", NULL};
+static const char *const weekdays[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const formats[] = {"auto",    "hosts", "domains", "dnsmasq",
                                       "unbound", "rpz",   "adblock", NULL};
@@ -212,12 +214,36 @@ static const struct config_field list_fields[] = {
 static const struct config_section list =
     SECTION("a list", list_fields, sizeof(struct config_list));
 
+static const struct config_field schedule_fields[] = {
+    {.key = "days",
+     .type = &config_type_enum,
+     LIST(config_schedule, days),
+     .names = weekdays,
+     .max = 7},
+    {.key = "from",
+     .type = &config_type_clock,
+     AT(config_schedule, from_min),
+     .max = DAY_MINUTES - 1,
+     .fallback = "00:00"},
+    {.key = "to",
+     .type = &config_type_clock,
+     AT(config_schedule, to_min),
+     .max = DAY_MINUTES,
+     .fallback = "24:00"},
+    {.key = "categories", .type = &config_type_text, LIST(config_schedule, categories), .max = 31},
+    {.key = "lists", .type = &config_type_text, LIST(config_schedule, lists), .max = 63},
+    {.key = "filter", .type = &config_type_bool, AT(config_schedule, is_on), .fallback = "true"},
+};
+static const struct config_section schedule =
+    SECTION("a schedule", schedule_fields, sizeof(struct config_schedule));
+
 static const struct config_field filter_fields[] = {
     {.key = "enabled", .type = &config_type_bool, AT(config_filter, enabled), .fallback = "true"},
     {.key = "builtin", .type = &config_type_bool, AT(config_filter, builtin), .fallback = "true"},
     {.key = "lists", .section = &list, LIST(config_filter, lists), .max = 64},
     {.key = "allow", .type = &config_type_name, LIST(config_filter, allow), .max = 2000},
     {.key = "deny", .type = &config_type_name, LIST(config_filter, deny), .max = 2000},
+    {.key = "schedules", .section = &schedule, LIST(config_filter, schedules), .max = 64},
 };
 static const struct config_section filter = SECTION("the filter", filter_fields, 0);
 

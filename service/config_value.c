@@ -170,6 +170,40 @@ NUMBER_TYPE(size64, uint64_t, sizes);
 NUMBER_TYPE(ms, uint32_t, durations_ms);
 NUMBER_TYPE(s, uint32_t, durations_s);
 
+/* a time of day, in minutes */
+
+static bool read_clock(const char *text, unsigned *ret_minutes)
+{
+    unsigned hours, minutes;
+    int size = 0;
+    if (strspn(text, "0123456789:") != strlen(text) ||
+        sscanf(text, "%2u:%2u%n", &hours, &minutes, &size) != 2 || text[size] || minutes > 59)
+        return false;
+    *ret_minutes = hours * 60 + minutes;
+    return true;
+}
+
+static int clock_parse(const struct config_field *field, const char *text, void *to,
+                       struct config_complaint *ret_why)
+{
+    unsigned minutes;
+    if (!read_clock(text, &minutes) || minutes > field->max)
+        return config_complain(ret_why, "'%.40s' is no time of day; write it like 07:30 or 22:00",
+                               text);
+    *(uint32_t *)to = minutes;
+    return 0;
+}
+
+static void clock_format(const struct config_field *field, const void *from, FILE *to)
+{
+    uint32_t minutes = *(const uint32_t *)from;
+    (void)field;
+    fprintf(to, "%02u:%02u", minutes / 60, minutes % 60);
+}
+
+const struct config_type config_type_clock = {
+    .size = sizeof(uint32_t), .parse = clock_parse, .format = clock_format};
+
 /* texts */
 
 static void text_release(void *at)

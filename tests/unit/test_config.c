@@ -100,6 +100,10 @@ static const char full[] = "upstreams:\n"
                            "       enabled: no}\n"
                            "  allow: [Good.Example.]\n"
                            "  deny: [bad.example]\n"
+                           "  schedules:\n"
+                           "    - {days: [mon, sun], from: 7:30, to: \"06:00\", lists: [bad],\n"
+                           "       categories: [malware], filter: off}\n"
+                           "    - {}\n"
                            "refuse_quic: false\n"
                            "allow_lan: true\n"
                            "allow_private_upstreams: true\n"
@@ -144,6 +148,16 @@ static void test_every_key(void **state)
     assert_true(config->filter.lists[0].enabled);
     assert_false(config->filter.lists[1].enabled);
     assert_string_equal(config->filter.allow[0], "good.example");
+    assert_int_equal(config->filter.schedules_count, 2);
+    assert_int_equal(config->filter.schedules[0].days_count, 2);
+    assert_int_equal(config->filter.schedules[0].days[0], 1);
+    assert_int_equal(config->filter.schedules[0].days[1], 0);
+    assert_int_equal(config->filter.schedules[0].from_min, 7 * 60 + 30);
+    assert_int_equal(config->filter.schedules[0].to_min, 6 * 60);
+    assert_string_equal(config->filter.schedules[0].lists[0], "bad");
+    assert_false(config->filter.schedules[0].is_on);
+    assert_int_equal(config->filter.schedules[1].to_min, 24 * 60);
+    assert_true(config->filter.schedules[1].is_on);
     assert_int_equal(config->limits.tcp_per_destination, 7);
     assert_int_equal(config->limits.memory_bytes, 64 * 1024 * 1024);
     assert_int_equal(config->log_level, LOG_DEBUG);
@@ -185,6 +199,12 @@ static const struct {
     {"tun:\n  mtu: -5\n", 2, 8, "not a number"},
     {"tun:\n  mtu: 0x600\n", 2, 8, "not a number"},
     {"tun:\n  mtu: 99999999999999999999999999\n", 2, 8, "between"},
+    {"filter:\n  schedules:\n    - from: 7h\n", 3, 13, "no time of day"},
+    {"filter:\n  schedules:\n    - from: 24:00\n", 3, 13, "no time of day"},
+    {"filter:\n  schedules:\n    - to: 7:60\n", 3, 11, "no time of day"},
+    {"filter:\n  schedules:\n    - lists: [x]\n", 3, 15, "no list called"},
+    {"filter:\n  schedules:\n    - categories: [x]\n", 3, 20, "category"},
+    {"filter:\n  schedules:\n    - days: [monday]\n", 3, 14, "did you mean"},
     {"timeouts:\n  dial: 30\n", 2, 9, "with its unit"},
     {"timeouts:\n  dial: 1ms\n", 2, 9, "between 100ms and 10m"},
     {"timeouts:\n  dial: 18446744073709551615h\n", 2, 9, "out of range"},
