@@ -2,7 +2,7 @@
 
 _atlantic()
 {
-    local commands='on off status restart reload usage flows blocked filter config'
+    local commands='on off status restart reload usage flows blocked filter config pause resume allow deny rules'
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' sub='' i
     COMPREPLY=()
@@ -36,6 +36,10 @@ _atlantic()
             return
             ;;
         --limit) return ;;
+        --for)
+            mapfile -t COMPREPLY < <(compgen -W '5m 15m 1h 1d' -- "$word")
+            return
+            ;;
         --list | --psl)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -50,11 +54,14 @@ _atlantic()
         status) choices+=' --json --watch --wait' ;;
         usage) choices+=' --json --by --from --to' ;;
         flows | blocked) choices+=' --json --limit' ;;
+        pause) choices+=' --json 5m 15m 1h' ;;
+        resume | rules) choices+=' --json' ;;
+        allow | deny) choices+=' --json --for' ;;
         filter)
             case $sub in
                 '') choices="check explain --help" ;;
                 check) choices="--json --batch --list --psl --dns" ;;
-                explain) choices="--list --psl --help" ;;
+                explain) choices="--json --list --psl --help" ;;
             esac
             ;;
         config)

@@ -17,7 +17,12 @@
  *   usage         {from, to: "2026-01-31", by: "day" | "upstream" | "day,upstream"}: rows [],
  * total, sequence flows         {limit}: flows [], total blocked       {limit}: what was refused
  * last, the newest first: blocked [] filter.check  {host | url, source_url, type}: verdict, list,
- * rule methods       {}: methods [] */
+ * rule methods       {}: methods []
+ *   filter.explain  as filter.check: also filter {}, and every rule that matches: matches []
+ *   filter.rules    {}: filter {state, paused_until, paused_left_ms, rules []}
+ *   filter.allow, filter.deny  {name, seconds}: the same. Without seconds, for ever
+ *   pause           {seconds}: the same. With a name: as filter.allow
+ *   resume          {name}: the same. Ends the pause, or takes away the rule for that name */
 #ifndef SERVICE_CONTROL_CONTROL_H
 #define SERVICE_CONTROL_CONTROL_H
 
@@ -70,6 +75,26 @@ struct control_refusal {
     struct address client; /* family 0: unknown */
 };
 
+#define CONTROL_FOR_EVER INT64_MAX
+
+struct control_filter {
+    const char *state; /* "on", "off" by the configuration, "paused", "scheduled off"; static */
+    int64_t paused_until_s; /* 0: not paused; CONTROL_FOR_EVER */
+};
+
+struct control_rule {
+    const char *name;
+    bool is_allowed;
+    int64_t until_s;
+};
+
+enum control_change_kind { CONTROL_PAUSE, CONTROL_RESUME, CONTROL_ALLOW, CONTROL_DENY };
+struct control_change {
+    enum control_change_kind kind;
+    const char *name; /* lower case; NULL with pause and resume: everything */
+    int64_t until_s;  /* Unix time, or CONTROL_FOR_EVER */
+};
+
 struct control_question {
     const char *host;                    /* lower case; NULL when it is about a URL */
     const char *url, *source_url, *type; /* type "" or "script", "image", ...; NULL without a URL */
@@ -84,6 +109,8 @@ struct control_verdict {
 typedef bool control_counter_fn(void *to, const char *group, const char *name, uint64_t value);
 typedef bool control_upstream_fn(void *to, const struct control_upstream *upstream);
 typedef bool control_flow_fn(void *to, const struct control_flow *flow);
+typedef bool control_rule_fn(void *to, const struct control_rule *rule);
+typedef bool control_match_fn(void *to, const struct control_verdict *match);
 typedef bool control_refusal_fn(void *to, const struct control_refusal *refusal);
 
 /* Where the facts come from. Any function may be NULL: then there is nothing to tell. All are
@@ -98,6 +125,13 @@ struct control_source {
     void (*refusals)(void *owner, control_refusal_fn *tell, void *to);
     /* 0; -ENOENT there is no filter in force; -EINVAL this is no host or URL. */
     int (*check)(void *owner, const struct control_question *question, struct control_verdict *ret);
+    /* Every rule that speaks of it, the deciding one among them. The same errors. */
+    int (*explain)(void *owner, const struct control_question *question, control_match_fn *tell,
+                   void *to);
+    void (*filter)(void *owner, struct control_filter *ret);
+    void (*rules)(void *owner, control_rule_fn *tell, void *to);
+    /* 0; -ENOENT no such rule; -ENOSPC too many; -EIO in force, but not kept for a restart. */
+    int (*change)(void *owner, const struct control_change *change);
 };
 
 struct control_options {

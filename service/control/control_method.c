@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 static control_method_fn methods_method;
 
@@ -12,9 +13,18 @@ static const struct {
     control_method_fn *fn;
     bool needs_admin; /* root alone */
 } methods[] = {
-    {"status", control_status_method, false},      {"usage", control_usage_method, false},
-    {"flows", control_flows_method, false},        {"blocked", control_blocked_method, false},
-    {"filter.check", control_check_method, false}, {"methods", methods_method, false},
+    {"status", control_status_method, false},
+    {"usage", control_usage_method, false},
+    {"flows", control_flows_method, false},
+    {"blocked", control_blocked_method, false},
+    {"filter.check", control_check_method, false},
+    {"methods", methods_method, false},
+    {"filter.explain", control_explain_method, false},
+    {"filter.rules", control_rules_method, false},
+    {"filter.allow", control_allow_method, false},
+    {"filter.deny", control_deny_method, false},
+    {"pause", control_pause_method, false},
+    {"resume", control_resume_method, false},
 };
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
@@ -74,6 +84,17 @@ void control_add_number(cJSON *object, const char *name, uint64_t value)
     char text[24];
     snprintf(text, sizeof(text), "%llu", (unsigned long long)value);
     cJSON_AddRawToObject(object, name, text);
+}
+
+void control_add_time(cJSON *object, const char *name, int64_t unix_ms)
+{
+    char text[40];
+    struct tm tm;
+    time_t seconds = (time_t)(unix_ms / 1000);
+    gmtime_r(&seconds, &tm);
+    size_t size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(text + size, sizeof(text) - size, ".%03dZ", (int)(unix_ms % 1000));
+    cJSON_AddStringToObject(object, name, text);
 }
 
 void control_add_address(cJSON *object, const char *name, const struct address *address)

@@ -34,7 +34,8 @@ cJSON *control_error(const char *code, const char *message, const char *hint);
 typedef int control_method_fn(const struct control_context *context, const cJSON *params,
                               cJSON *result, struct control_problem *problem);
 control_method_fn control_status_method, control_usage_method, control_flows_method,
-    control_blocked_method, control_check_method;
+    control_blocked_method, control_check_method, control_explain_method, control_pause_method,
+    control_resume_method, control_allow_method, control_deny_method, control_rules_method;
 
 __attribute__((format(printf, 4, 5))) int control_fail(struct control_problem *problem,
                                                        const char *code, const char *hint,
@@ -45,6 +46,12 @@ int control_param_text(const cJSON *params, const char *name, const char **ret,
 /* An optional whole number between min and max. */
 int control_param_number(const cJSON *params, const char *name, int min, int max, int fallback,
                          int *ret, struct control_problem *problem);
+/* Folded to lower case and checked; an address is a host too. `to`: NAME_MAX_BYTES + 1. */
+int control_normalize_host(struct control_question *question, char *to,
+                           struct control_problem *problem);
+/* "filter": its state and the user's own rules. */
+void control_add_filter(const struct control_context *context, cJSON *to);
+void control_add_time(cJSON *object, const char *name, int64_t unix_ms);
 void control_add_number(cJSON *object, const char *name, uint64_t value);
 void control_add_address(cJSON *object, const char *name, const struct address *address);
 

@@ -1,4 +1,4 @@
-/* usage and filter.check: questions with an answer of their own. */
+/* usage, filter.check and filter.explain: questions with an answer of their own. */
 #include "service/control/control_method.h"
 
 #include <errno.h>
@@ -100,9 +100,8 @@ static int read_question(const cJSON *params, struct control_question *ret,
     return 0;
 }
 
-/* Folded to lower case and checked; an address is a host too. */
-static int normalize_host(struct control_question *question, char *to,
-                          struct control_problem *problem)
+int control_normalize_host(struct control_question *question, char *to,
+                           struct control_problem *problem)
 {
     struct endpoint host;
     if (!question->host)
@@ -118,6 +117,24 @@ static int normalize_host(struct control_question *question, char *to,
     return 0;
 }
 
+static void add_verdict(cJSON *result, const struct control_question *question,
+                        const struct control_verdict *verdict)
+{
+    cJSON_AddStringToObject(result, "asked", question->host ? question->host : question->url);
+    cJSON_AddStringToObject(result, "verdict", verdict->verdict);
+    cJSON_AddStringToObject(result, "list", verdict->list);
+    cJSON_AddStringToObject(result, "rule", verdict->rule);
+}
+
+static int fail_to_ask(int err, struct control_problem *problem)
+{
+    if (err == -EINVAL)
+        return control_fail(problem, "bad_params", "write it like https://example.com/a.js",
+                            "this is not a URL");
+    return control_fail(problem, "unavailable", "see: atlantic rules, or set filter.enabled: true",
+                        "there is no filter in force");
+}
+
 int control_check_method(const struct control_context *context, const cJSON *params, cJSON *result,
                          struct control_problem *problem)
 {
@@ -126,18 +143,41 @@ int control_check_method(const struct control_context *context, const cJSON *par
     struct control_verdict verdict = {.verdict = "none"};
     char host[NAME_MAX_BYTES + 1];
     if (read_question(params, &question, problem) < 0 ||
-        normalize_host(&question, host, problem) < 0)
+        control_normalize_host(&question, host, problem) < 0)
         return -1;
     int err = source->check ? source->check(source->owner, &question, &verdict) : -ENOENT;
-    if (err == -EINVAL)
-        return control_fail(problem, "bad_params", "write it like https://example.com/a.js",
-                            "this is not a URL");
     if (err < 0)
-        return control_fail(problem, "unavailable", "set filter.enabled: true, or look at the log",
-                            "there is no filter in force");
-    cJSON_AddStringToObject(result, "asked", question.host ? question.host : question.url);
-    cJSON_AddStringToObject(result, "verdict", verdict.verdict);
-    cJSON_AddStringToObject(result, "list", verdict.list);
-    cJSON_AddStringToObject(result, "rule", verdict.rule);
+        return fail_to_ask(err, problem);
+    add_verdict(result, &question, &verdict);
+    return 0;
+}
+
+static bool add_match(void *to, const struct control_verdict *match)
+{
+    cJSON *object = cJSON_CreateObject();
+    cJSON_AddStringToObject(object, "verdict", match->verdict);
+    cJSON_AddStringToObject(object, "list", match->list);
+    cJSON_AddStringToObject(object, "rule", match->rule);
+    return cJSON_AddItemToArray(to, object);
+}
+
+int control_explain_method(const struct control_context *context, const cJSON *params,
+                           cJSON *result, struct control_problem *problem)
+{
+    const struct control_source *source = context->source;
+    struct control_question question = {0};
+    struct control_verdict verdict = {.verdict = "none"};
+    char host[NAME_MAX_BYTES + 1];
+    if (read_question(params, &question, problem) < 0 ||
+        control_normalize_host(&question, host, problem) < 0)
+        return -1;
+    cJSON *matches = cJSON_AddArrayToObject(result, "matches");
+    int err = source->check ? source->check(source->owner, &question, &verdict) : -ENOENT;
+    if (err == 0 && source->explain)
+        err = source->explain(source->owner, &question, add_match, matches);
+    if (err < 0 && err != -ENOENT) /* the state says why there is no filter */
+        return fail_to_ask(err, problem);
+    add_verdict(result, &question, &verdict);
+    control_add_filter(context, result);
     return 0;
 }

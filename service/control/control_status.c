@@ -1,9 +1,6 @@
 /* status, flows and blocked: what goes on now, as the source tells it. */
 #include "service/control/control_method.h"
 
-#include <stdio.h>
-#include <time.h>
-
 enum { REFUSALS_MAX = 256, REFUSALS_DEFAULT = 50, FLOWS_DEFAULT = 100 };
 
 static void add_text(cJSON *object, const char *name, const char *text)
@@ -60,6 +57,7 @@ int control_status_method(const struct control_context *context, const cJSON *pa
     cJSON *upstreams = cJSON_AddArrayToObject(result, "upstreams");
     if (source->upstreams)
         source->upstreams(source->owner, add_upstream, upstreams);
+    control_add_filter(context, result);
     cJSON *counters = cJSON_AddObjectToObject(result, "counters");
     if (source->counters)
         source->counters(source->owner, add_counter, counters);
@@ -110,24 +108,13 @@ int control_flows_method(const struct control_context *context, const cJSON *par
     return 0;
 }
 
-static void add_time(cJSON *object, const char *name, int64_t unix_ms)
-{
-    char text[40];
-    struct tm tm;
-    time_t seconds = (time_t)(unix_ms / 1000);
-    gmtime_r(&seconds, &tm);
-    size_t size = strftime(text, sizeof(text), "%Y-%m-%dT%H:%M:%S", &tm);
-    snprintf(text + size, sizeof(text) - size, ".%03dZ", (int)(unix_ms % 1000));
-    cJSON_AddStringToObject(object, name, text);
-}
-
 static bool add_refusal(void *to, const struct control_refusal *refusal)
 {
     struct bounded *refusals = to;
     if (refusals->room-- == 0)
         return false;
     cJSON *object = cJSON_CreateObject();
-    add_time(object, "time", refusal->at_unix_ms);
+    control_add_time(object, "time", refusal->at_unix_ms);
     add_text(object, "kind", refusal->kind);
     add_text(object, "name", refusal->name);
     add_text(object, "list", refusal->list);

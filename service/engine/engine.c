@@ -133,11 +133,12 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host)
     health_init(&engine->health, &engine->traffic.connector, on_health, engine);
     engine->traffic.connector.pool = pool_new();
     engine->traffic.names = name_cache_new(NAMES_MAX);
-    engine->lists = lists_new(loop, NULL, NULL);
+    engine->lists = lists_new(loop, engine_lists_changed, engine);
     engine->admission = engine->traffic.connector.pool
                             ? admission_new(loop, engine->traffic.connector.pool, &admission)
                             : NULL;
-    if (!engine->traffic.names || !engine->lists || !engine->admission) {
+    if (!engine->traffic.names || !engine->lists || !engine->admission ||
+        engine_rules_init(engine) < 0) {
         engine_free(engine);
         return NULL;
     }
@@ -162,6 +163,7 @@ void engine_free(struct engine *engine)
     dns_stream_abort_all(&engine->traffic);
     admission_free(engine->admission);
     dns_free(engine->traffic.dns);
+    engine_rules_done(engine);
     lists_free(engine->lists);
     stand_ins_close(engine->traffic.stand_ins);
     name_cache_free(engine->traffic.names);
@@ -244,7 +246,12 @@ void engine_tun_detach(struct engine *engine)
 
 const struct filter *engine_filter(const struct engine *engine)
 {
-    return engine->config && engine->config->filter.enabled ? lists_filter(engine->lists) : NULL;
+    const struct engine_rules *rules = &engine->rules;
+
+    if (!engine->config || !engine->config->filter.enabled || rules->own.paused_until_s ||
+        rules->is_off_by_schedule)
+        return NULL;
+    return rules->filter ? rules->filter : lists_filter(engine->lists);
 }
 
 void engine_status(const struct engine *engine, struct engine_status *ret)

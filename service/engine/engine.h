@@ -11,6 +11,7 @@
 #include "service/engine/dns.h"
 #include "service/engine/flow.h"
 #include "service/engine/health.h"
+#include "service/engine/own_rules.h"
 #include "tun2socks/netstack.h"
 
 #include <stdbool.h>
@@ -48,6 +49,18 @@ void engine_keep_lists(struct engine *engine, int folder);
 int engine_configure(struct engine *engine, struct config *config, struct engine_error *error);
 void engine_admitted(struct engine *engine, const struct address *address, int protocol, int err);
 
+/* Keep the user's own rules in this folder (borrowed until the call returns), and obey those that
+ * are there. 0 or < 0; then they are forgotten with the engine. */
+int engine_keep_rules(struct engine *engine, int dir_fd);
+/* Let everything pass until then: Unix time, OWN_RULES_FOR_EVER, 0 to end it. All three are in
+ * force when they return; < 0 other than those named: they could not be kept for a restart. */
+int engine_pause(struct engine *engine, int64_t until_s);
+/* Allow or deny a name (lower case) with everything below it, above all lists, until then.
+ * ERR_LIMIT and -ENOMEM: nothing changed. */
+int engine_rule(struct engine *engine, const char *name, bool is_allowed, int64_t until_s);
+/* -ENOENT: there is none of that name. */
+int engine_forget_rule(struct engine *engine, const char *name);
+
 /* The local endpoint. Takes the descriptors in any case. Replaces the one before, unless it fails.
  */
 int engine_listen(struct engine *engine, const int *listeners, size_t count);
@@ -77,7 +90,12 @@ size_t engine_upstreams(const struct engine *engine, struct pool_member *ret, si
 typedef bool engine_flow_fn(void *owner, const struct flow *flow);
 void engine_each_flow(const struct engine *engine, engine_flow_fn *fn, void *owner);
 size_t engine_refusals(const struct engine *engine, const struct refusal **ret, size_t max);
-/* NULL while there is none. Borrowed until the next turn of the loop. */
+struct engine_filter_state {
+    bool is_configured, is_off_by_schedule;
+    const struct own_rules *own; /* borrowed until the next turn of the loop */
+};
+void engine_filter_state(const struct engine *engine, struct engine_filter_state *ret);
+/* NULL while there is none, or none in force. Borrowed until the next turn of the loop. */
 const struct filter *engine_filter(const struct engine *engine);
 
 #endif

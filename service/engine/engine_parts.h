@@ -3,12 +3,26 @@
 #define SERVICE_ENGINE_ENGINE_PARTS_H
 
 #include "adblock/lists.h"
+#include "base/wall_timer.h"
 #include "proxy/dialer.h"
 #include "proxy/pool.h"
 #include "service/engine/admission.h"
 #include "service/engine/echo.h"
 #include "service/engine/engine.h"
+#include "service/engine/own_rules_file.h"
 #include "service/engine/traffic.h"
+
+enum { ENGINE_LISTS_MAX = 65 }; /* the configured ones and the built-in one */
+
+/* What stands in front of the lists, and which of them a schedule takes away (engine_rules.c). */
+struct engine_rules {
+    struct own_rules own;
+    struct own_rules_file *file;
+    struct wall_timer *timer; /* for the next end or beginning */
+    struct filter *filter;    /* counted: the lists with the own rules in front; NULL: no rules */
+    bool is_off_by_schedule;
+    uint64_t lists_hidden[2]; /* a bit for each list that a schedule took away when they were set */
+};
 
 struct engine {
     struct loop *loop;
@@ -18,6 +32,7 @@ struct engine {
         *dns_config; /* counted; what the resolver borrows: the same, but while it fails */
     struct traffic traffic;
     struct lists *lists;
+    struct engine_rules rules;
     struct admission *admission;
     struct health health;
     struct door *door;
@@ -29,6 +44,18 @@ struct engine {
 
 /* The settings that concern the local endpoint. */
 struct door_options engine_door_options(const struct config *config);
+/* Compile the lists that are in force at that time. 0, or < 0 with *error. */
+int engine_set_lists(struct engine *engine, const struct config_filter *config, time_t now,
+                     struct engine_error *error);
+/* Are the lists that were set last those that are in force at that time? */
+bool engine_has_lists_of(const struct engine *engine, time_t now);
+
+int engine_rules_init(struct engine *engine);
+void engine_rules_done(struct engine *engine);
+/* Look at rules, schedules and the clock anew. */
+void engine_follow_rules(struct engine *engine);
+loop_fn engine_lists_changed;
+
 /* From "connecting" on, with probes; where there is a TUN. */
 void engine_start_health(struct engine *engine);
 

@@ -190,6 +190,9 @@ static int open_engine(struct worker *worker, struct engine_error *error)
         return -ENOMEM;
     engine_keep_lists(worker->engine, worker->state_dir);
     engine_set_state_dir(worker->engine, worker->state_dir);
+    int err = engine_keep_rules(worker->engine, worker->state_dir);
+    if (err < 0)
+        log_error("your own rules end with this worker err=\"%s\"", err_text(err));
     return engine_configure(worker->engine, worker->config, error);
 }
 

@@ -5,6 +5,7 @@ target_compile_definitions(test_config PRIVATE
 atlantic_unit_test(config_text LINKS config base)
 atlantic_unit_test(usage LINKS control base)
 atlantic_unit_test(control LINKS control base PkgConfig::CJSON)
+atlantic_unit_test(control_rules LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(ipc LINKS ipc base)
 atlantic_unit_test(power_text LINKS supervisor base)
 

@@ -80,7 +80,7 @@ static void test_the_page_says_why(void **state)
     assert_non_null(strstr(body, "<code>http://a.example:8080/x</code>"));
     assert_non_null(strstr(body, "<strong>My list</strong>"));
     assert_non_null(strstr(body, "<code>||a.example^</code>"));
-    assert_non_null(strstr(body, "add <code>a.example</code> to <code>filter.allow</code>"));
+    assert_non_null(strstr(body, "<code>atlantic allow a.example</code>"));
     assert_null(http_head_find(&head, "access-control-allow-origin"));
 }
 

@@ -71,6 +71,16 @@ static void test_good_lines(void **state)
     assert_string_equal(parsed.options.cli.argv[1], "ads.example");
     done(&parsed);
 
+    parsed = parse("atlantic filter explain ads.example --json");
+    assert_int_equal(parsed.options.cli.given, CLI_JSON);
+    assert_int_equal(parsed.options.cli.argc, 2);
+    done(&parsed);
+
+    parsed = parse("atlantic allow ads.example --for 1h");
+    assert_string_equal(parsed.options.command->name, "allow");
+    assert_string_equal(parsed.options.cli.duration, "1h");
+    done(&parsed);
+
     parsed = parse("atlantic status --wait");
     assert_int_equal(parsed.options.cli.wait_s, OPTIONS_WAIT_DEFAULT_S);
     done(&parsed);
@@ -85,9 +95,10 @@ static void test_words_of_the_filter_program_are_left_alone(void **state)
     assert_string_equal(parsed.options.cli.argv[0], "check");
     assert_string_equal(parsed.options.cli.argv[5], "b");
     done(&parsed);
-    parsed = parse("atlantic filter explain --help");
+    parsed = parse("atlantic filter explain --list a x.example --type script");
     assert_non_null(parsed.options.command);
-    assert_string_equal(parsed.options.cli.argv[1], "--help");
+    assert_int_equal(parsed.options.cli.argc, 6);
+    assert_string_equal(parsed.options.cli.argv[1], "--list");
     done(&parsed);
 }
 

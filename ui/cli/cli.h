@@ -25,6 +25,7 @@ enum cli_option {
     CLI_FROM = 1 << 4,
     CLI_TO = 1 << 5,
     CLI_LIMIT = 1 << 6,
+    CLI_FOR = 1 << 7,
 };
 
 /* The command line, taken apart. Texts are those of argv. */
@@ -33,8 +34,9 @@ struct cli {
     unsigned given; /* enum cli_option */
     int wait_s;
     const char *by, *from, *to;
-    int limit; /* 0: not given */
-    int argc;  /* what is neither option nor command */
+    const char *duration; /* --for */
+    int limit;            /* 0: not given */
+    int argc;             /* what is neither option nor command */
     char **argv;
     bool has_colour;
 };
@@ -51,7 +53,7 @@ struct cli_command {
 };
 
 cli_fn cli_on, cli_off, cli_restart, cli_reload, cli_status, cli_usage, cli_flows, cli_blocked,
-    cli_filter, cli_config;
+    cli_filter, cli_config, cli_pause, cli_resume, cli_allow, cli_deny, cli_rules;
 
 /* Says on stderr why there is no answer (a negative code of the client's); returns the exit status
  * for it. */

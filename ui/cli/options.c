@@ -31,10 +31,26 @@ const struct cli_command cli_commands[] = {
      CLI_JSON | CLI_LIMIT, 0, 0, cli_flows},
     {"blocked", "", "what was blocked last, and by which rule",
      "--limit N shows at most N (default 50).\n", CLI_JSON | CLI_LIMIT, 0, 0, cli_blocked},
-    {"filter", "check NAME|URL | check --batch ... | explain ...", "ask what the filter says",
-     "check NAME|URL asks the running service. check --batch and explain work on lists of your\n"
-     "own, without the service: atlantic filter check --batch --list FILE... < requests.tsv\n",
+    {"filter", "check NAME|URL | explain NAME|URL | check --batch ...", "ask what the filter says",
+     "check tells the verdict of the running service, explain every rule that matches and which "
+     "of\n"
+     "them wins. With --list FILE... both work on lists of your own, without the service:\n"
+     "atlantic filter check --batch --list FILE... < requests.tsv\n",
      CLI_JSON, 2, 2, cli_filter},
+    {"pause", "DURATION [NAME]", "let everything pass for a while, or one name",
+     "DURATION is like 90s, 5m, 1h or 2d. It ends by itself, also if the service is restarted\n"
+     "meanwhile.\n",
+     CLI_JSON, 1, 2, cli_pause},
+    {"resume", "[NAME]", "end the pause, or take away your rule for a name", "", CLI_JSON, 0, 1,
+     cli_resume},
+    {"allow", "NAME", "let a name and everything below it pass, whatever lists say",
+     "For ever, or with --for for a while; atlantic resume NAME takes it back.\n",
+     CLI_JSON | CLI_FOR, 1, 1, cli_allow},
+    {"deny", "NAME", "block a name and everything below it, whatever lists say",
+     "For ever, or with --for for a while; atlantic resume NAME takes it back.\n",
+     CLI_JSON | CLI_FOR, 1, 1, cli_deny},
+    {"rules", "", "the names that you allowed and denied, and the pause", "", CLI_JSON, 0, 0,
+     cli_rules},
     {"config", "check [FILE]", "check a configuration without using it",
      "FILE is /etc/atlantic/atlantic.yaml unless it is given.\n", 0, 1, 2, cli_config},
 };
@@ -50,6 +66,7 @@ static const struct {
     {"--from DAY", "from this day on"},
     {"--to DAY", "up to and with this day"},
     {"--limit N", "at most N"},
+    {"--for DURATION", "so long, like 90s, 5m, 1h or 2d"},
 };
 enum { OPTIONS = sizeof(option_texts) / sizeof(option_texts[0]) };
 
@@ -64,6 +81,7 @@ static const struct option long_options[] = {
     {"from", required_argument, NULL, FIRST_OPTION + 4},
     {"to", required_argument, NULL, FIRST_OPTION + 5},
     {"limit", required_argument, NULL, FIRST_OPTION + 6},
+    {"for", required_argument, NULL, FIRST_OPTION + 7},
     {NULL, 0, NULL, 0},
 };
 
@@ -127,6 +145,7 @@ static const char *take_option(struct cli *cli, unsigned option, const char *val
     case CLI_BY: cli->by = value; return NULL;
     case CLI_FROM: cli->from = value; return NULL;
     case CLI_TO: cli->to = value; return NULL;
+    case CLI_FOR: cli->duration = value; return NULL;
     default: return NULL;
     }
 }
@@ -181,15 +200,14 @@ static bool take_options(int argc, char **argv, bool stop_early, FILE *out, FILE
     return true;
 }
 
-/* `filter explain` and `filter check --batch` belong to another program, options and all. */
+/* What works on lists of one's own belongs to another program, options and all. */
 static bool is_passed_on(int argc, char **argv)
 {
     if (argc < 2 || strcmp(argv[0], "filter") != 0)
         return false;
-    if (strcmp(argv[1], "explain") == 0)
-        return true;
-    for (int i = 2; strcmp(argv[1], "check") == 0 && i < argc; i++) {
-        if (strcmp(argv[i], "--batch") == 0)
+    for (int i = 2; i < argc; i++) {
+        if (strcmp(argv[i], "--batch") == 0 || strcmp(argv[i], "--list") == 0 ||
+            strcmp(argv[i], "--compiled") == 0)
             return true;
     }
     return false;

@@ -2,6 +2,7 @@
 #include "ui/cli/answer_text.h"
 #include "ui/cli/cli.h"
 #include "ui/cli/program.h"
+#include "ui/cli/rules_text.h"
 
 #include <string.h>
 
@@ -54,16 +55,17 @@ int cli_blocked(const struct cli *cli)
 int cli_filter(const struct cli *cli)
 {
     /* options_parse let more than two words through only for the other program. */
-    if (cli->argc != 2 || strcmp(cli->argv[0], "explain") == 0 ||
-        strcmp(cli->argv[1], "--batch") == 0)
+    bool is_explain = strcmp(cli->argv[0], "explain") == 0;
+    if (cli->argc != 2 || strcmp(cli->argv[1], "--batch") == 0)
         return program_run("atlantic-filter", cli->argv);
-    if (strcmp(cli->argv[0], "check") != 0) {
+    if (!is_explain && strcmp(cli->argv[0], "check") != 0) {
         fprintf(stderr, "atlantic: filter cannot '%s'; see atlantic filter --help\n", cli->argv[0]);
         return CLI_USAGE;
     }
     cJSON *params = cJSON_CreateObject();
     add_text(params, strstr(cli->argv[1], "://") ? "url" : "host", cli->argv[1]);
-    return ask_and_print(cli, "filter.check", params, answer_print_check);
+    return is_explain ? ask_and_print(cli, "filter.explain", params, rules_text_print_explanation)
+                      : ask_and_print(cli, "filter.check", params, answer_print_check);
 }
 
 int cli_config(const struct cli *cli)

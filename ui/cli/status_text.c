@@ -1,5 +1,6 @@
 #include "ui/cli/status_text.h"
 
+#include "ui/cli/rules_text.h"
 #include "ui/cli/table.h"
 
 #include <stdlib.h>
@@ -39,6 +40,8 @@ cJSON *status_merge(const struct client_power *power, const cJSON *worker, const
                                 strtod(client_power_get(power, numbers[i]), NULL));
     copy_member(status, worker, "upstreams", cJSON_CreateArray());
     copy_member(status, worker, "counters", cJSON_CreateObject());
+    if (cJSON_GetObjectItemCaseSensitive(worker, "filter"))
+        copy_member(status, worker, "filter", NULL);
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(today, "total");
     if (total)
         cJSON_AddItemToObject(status, "today", cJSON_Duplicate(total, true));
@@ -152,6 +155,19 @@ static void add_counters(struct table *table, const cJSON *status)
     }
 }
 
+/* What differs from every day: a pause, and rules with an end. */
+static void add_rules(struct table *table, const cJSON *status)
+{
+    const cJSON *filter = cJSON_GetObjectItemCaseSensitive(status, "filter"), *rule;
+    char state[RULES_TEXT_MAX], text[400];
+    add_line(table, "filter", rules_text_state(filter, state));
+    cJSON_ArrayForEach(rule, cJSON_GetObjectItemCaseSensitive(filter, "rules"))
+    {
+        if (number_at(rule, "left_ms") >= 0)
+            add_line(table, "rule", rules_text_rule(rule, text, sizeof(text)));
+    }
+}
+
 static void add_today(struct table *table, const cJSON *status)
 {
     const cJSON *today = cJSON_GetObjectItemCaseSensitive(status, "today");
@@ -177,6 +193,7 @@ void status_print(const cJSON *status, long long now_s, bool has_colour, FILE *t
     add_worker(table, status);
     add_upstreams(table, status);
     add_counters(table, status);
+    add_rules(table, status);
     add_today(table, status);
     table_print(table, false, has_colour, to);
     table_free(table);
