@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "service/engine/dns_job.h"
+#include "service/engine/failure_cache.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -22,6 +23,7 @@ struct dns {
     struct dns_policy policy;
     struct name_cache *names;
     struct answer_cache *cache;
+    struct failure_cache failures;
     struct resolver *resolver;
     struct dns_jobs jobs;
     bool prefetches;
@@ -91,6 +93,7 @@ struct dns_stats dns_stats(const struct dns *dns)
     struct dns_stats stats = dns->stats;
     stats.policy = dns->policy.stats;
     stats.cache = answer_cache_stats(dns->cache);
+    stats.known_failures = dns->failures.hits;
     return stats;
 }
 
@@ -220,10 +223,13 @@ static void on_job_done(void *owner, struct dns_job *job, int err, const uint8_t
         err = dns_message_parse_answer(said, size, &job->question, &answer);
     if (err == 0 && !is_failure(&answer)) {
         answer_cache_put(dns->cache, &job->question, said, size, answer.ttl_s, now_ms);
+        failure_cache_drop(&dns->failures, &job->question);
         answer_all(dns, job, said, size);
         return;
     }
     dns->stats.failed++;
+    if (err != -ECANCELED)
+        failure_cache_put(&dns->failures, &job->question, err == 0, now_ms);
     answer_cache_hold(dns->cache, &job->question, now_ms + RECHECK_MS);
     if (!answer_stale(dns, job))
         answer_all(dns, job, err == 0 ? said : NULL, size);
@@ -246,6 +252,7 @@ int dns_configure(struct dns *dns, const struct config_dns *config)
     resolver_free(dns->resolver);
     dns->cache = cache;
     dns->resolver = resolver;
+    memset(&dns->failures, 0, sizeof(dns->failures)); /* other servers may know better */
     dns->policy.config = config;
     dns->prefetches = config->prefetches;
     return 0;
@@ -324,6 +331,7 @@ static ssize_t resolve(struct dns *dns, const struct ask *ask, const struct dns_
                        uint8_t *to, size_t capacity, struct dns_wait **ret)
 {
     struct dns_question question = ask->asked.question;
+    uint64_t now_ms = loop_now_ms(dns->connector->loop);
     uint8_t said[DNS_MESSAGE_MAX];
     enum answer_state state;
     ssize_t size;
@@ -333,6 +341,8 @@ static ssize_t resolve(struct dns *dns, const struct ask *ask, const struct dns_
     size = from_cache(dns, &question, said, &state);
     if (size >= 0 && is_served(dns, &question, state))
         return make_answer(dns, ask, said, (size_t)size, to, capacity);
+    if (size < 0 && failure_cache_has(&dns->failures, &question, now_ms))
+        return dns_message_error(ask->asked.query, ask->asked.size, DNS_SERVFAIL, to, capacity);
     if (wait_new(dns, ask, &question, asker, ret) < 0) {
         if (size < 0)
             return dns_message_error(ask->asked.query, ask->asked.size, DNS_SERVFAIL, to, capacity);

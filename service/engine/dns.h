@@ -23,7 +23,7 @@ struct dns_wait;
 
 struct dns_stats {
     uint64_t questions, from_cache, stale, forwarded, prefetched, failed, malformed;
-    uint64_t refused_at_limit;
+    uint64_t refused_at_limit, known_failures;
     struct dns_policy_stats policy;
     struct answer_cache_stats cache;
 };

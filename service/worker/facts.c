@@ -73,6 +73,7 @@ static void tell_counters(void *owner, control_counter_fn *tell, void *to)
         {"dns", "from_cache", s.dns.from_cache},
         {"dns", "forwarded", s.dns.forwarded},
         {"dns", "failed", s.dns.failed},
+        {"dns", "known_failures", s.dns.known_failures},
         {"dns", "malformed", s.dns.malformed},
         {"dns", "refused_at_limit", s.dns.refused_at_limit},
         {"dns", "cache_entries", s.dns.cache.entries},

@@ -152,8 +152,38 @@ static void test_a_failing_server_is_servfail(void **state)
     assert_int_equal(rcode_of(lab), DNS_SERVFAIL);
     assert_int_equal(lab->server.accepted, 2); /* a kept one may have been closed just now */
     lab->server.on_bytes = dns_peer_answer;
-    ask(lab, query, size, false);
+    ask(lab, query, size, false); /* RFC 9520: not again at once */
     wait_for(lab, 2);
+    assert_int_equal(rcode_of(lab), DNS_SERVFAIL);
+    assert_int_equal(lab->server.accepted, 2);
+    assert_int_equal(dns_stats(lab->dns).known_failures, 1);
+    engine_lab_pass(&lab->engine, 1000);
+    ask(lab, query, size, false);
+    wait_for(lab, 3);
+    assert_int_equal(rcode_of(lab), DNS_NOERROR);
+}
+
+/* What a server cannot resolve is asked less and less often. */
+static void test_a_broken_name_is_left_alone(void **state)
+{
+    struct lab *lab = *state;
+    uint8_t query[512];
+    size_t size = make_query(1, "broken.example", DNS_A, query);
+
+    lab->peer.rcode = DNS_SERVFAIL;
+    ask(lab, query, size, false);
+    wait_for(lab, 1);
+    assert_int_equal(rcode_of(lab), DNS_SERVFAIL);
+    int questions = lab->peer.questions;
+    engine_lab_pass(&lab->engine, 4000);
+    for (int i = 0; i < 10; i++)
+        ask(lab, query, size, false);
+    wait_for(lab, 11);
+    assert_int_equal(lab->peer.questions, questions);
+    engine_lab_pass(&lab->engine, 1000);
+    lab->peer.rcode = 0;
+    ask(lab, query, size, false);
+    wait_for(lab, 12);
     assert_int_equal(rcode_of(lab), DNS_NOERROR);
 }
 
@@ -404,6 +434,7 @@ int main(void)
         lab_test(test_alike_questions_are_asked_once),
         lab_test(test_long_answers_are_cut_for_datagrams_only),
         lab_test(test_a_failing_server_is_servfail),
+        lab_test(test_a_broken_name_is_left_alone),
         lab_test(test_nobody_waits_for_nothing),
         lab_test(test_lookup),
         lab_test(test_another_configuration),
