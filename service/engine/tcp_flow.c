@@ -4,6 +4,7 @@
 #include "adblock/sniff.h"
 #include "base/err.h"
 #include "service/engine/dns_stream.h"
+#include "service/engine/target_rewrite.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -370,6 +371,7 @@ static void answer_as_resolver(struct tcp_flow *flow)
  * its target deserves a true answer first: it is admitted once the target is there. */
 static void begin(struct tcp_flow *flow)
 {
+    int err;
     bool is_web = is_web_port(flow->flow.target.address.port);
     bool is_unnamed = is_web && !endpoint_is_name(&flow->flow.target);
 
@@ -380,6 +382,9 @@ static void begin(struct tcp_flow *flow)
         refuse(flow, ERR_BLOCKED);
     } else if (is_unnamed) {
         admit_and_sniff(flow);
+    } else if ((err = target_rewrite(&flow->traffic->decisions, &flow->flow.client,
+                                     &flow->flow.target)) < 0) {
+        refuse(flow, err);
     } else {
         flow_set_host(&flow->flow, cached_host(flow));
         flow->is_judged = !is_web;
