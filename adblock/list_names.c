@@ -118,6 +118,54 @@ void list_names_domains(struct slice line, struct rule_sink *sink)
     sink->on_rule(sink, &rule);
 }
 
+/* One of the names, as dnsmasq 2.86 and later read it: itself and everything below; "*.name" only
+ * below; "*name" whatever ends so; "#" all. Of several the longest decides. */
+static struct rule dnsmasq_name(struct slice name)
+{
+    bool is_all = slice_equals(name, SLICE("#"));
+    bool is_below = slice_starts(name, SLICE("*.")), is_tail = !is_below && name.data[0] == '*';
+    struct rule rule = name_rule(name, is_below ? RULE_BELOW : RULE_TREE);
+    rule.flags |= RULE_MOST_SPECIFIC;
+    if (is_below)
+        rule.subject = slice_from(name, 2);
+    else if (is_tail || name.data[0] == '.')
+        rule.subject = slice_from(name, 1);
+    if (is_all || is_tail) {
+        rule.kind = RULE_MASK;
+        rule.flags = RULE_FOR_NAMES;
+        if (is_all)
+            rule.subject = SLICE("");
+    }
+    return rule;
+}
+
+static void dnsmasq_emit(struct slice key, struct slice name, struct slice target,
+                         struct rule_sink *sink)
+{
+    char prefix[16], suffix[TARGET_MAX + 2], tail[NAME_MAX_BYTES + 2];
+    struct rule rule = dnsmasq_name(name);
+    bool is_exception = !slice_equals(key, SLICE("address=")) && target.size > 0;
+    int written = snprintf(prefix, sizeof(prefix), "%.*s/%s", (int)key.size, key.data,
+                           rule.scope == RULE_BELOW ? "*."
+                           : rule.kind != RULE_MASK ? ""
+                           : rule.subject.size == 0 ? "#"
+                                                    : "*");
+    rule.prefix = (struct slice){prefix, (size_t)written};
+    written = snprintf(suffix, sizeof(suffix), "/%.*s", (int)target.size, target.data);
+    rule.suffix = (struct slice){suffix, (size_t)written};
+    if (is_exception)
+        rule.flags |= RULE_EXCEPTION; /* "#": ask as usual */
+    else if (target.size > 0 && !slice_equals(target, SLICE("#")))
+        rule.values[RULE_ANSWER] = target;
+    if (rule.kind == RULE_MASK && rule.subject.size > 0) {
+        if (rule.subject.size > NAME_MAX_BYTES)
+            return sink->on_dropped(sink, "a name too long");
+        written = snprintf(tail, sizeof(tail), "%.*s|", (int)rule.subject.size, rule.subject.data);
+        rule.subject = (struct slice){tail, (size_t)written};
+    }
+    sink->on_rule(sink, &rule);
+}
+
 /* "/name/name/target" */
 static void dnsmasq_names(struct slice key, struct slice value, struct rule_sink *sink)
 {
@@ -126,24 +174,17 @@ static void dnsmasq_names(struct slice key, struct slice value, struct rule_sink
     while (last > 0 && value.data[last - 1] != '/')
         last--;
     struct slice target = slice_at_most(slice_from(value, last), TARGET_MAX), name;
+    bool is_special = target.size == 0 || slice_equals(target, SLICE("#"));
     if (last < 2)
         return sink->on_dropped(sink, "no name between slashes");
-    if (is_server && target.size > 0 && !slice_equals(target, SLICE("#")))
+    if (is_server && !is_special)
         return sink->on_dropped(sink, "forwards a name, blocks nothing");
+    if (!is_special && !list_names_is_address(target))
+        return sink->on_dropped(sink, "no address behind the names");
     struct slice names = {value.data + 1, last - 2};
-    while (slice_next(&names, '/', &name)) {
-        struct rule rule = name_rule(name, RULE_TREE);
-        char prefix[16], suffix[TARGET_MAX + 2];
-        int written = snprintf(prefix, sizeof(prefix), "%.*s/", (int)key.size, key.data);
-        rule.prefix = (struct slice){prefix, (size_t)written};
-        written = snprintf(suffix, sizeof(suffix), "/%.*s", (int)target.size, target.data);
-        rule.suffix = (struct slice){suffix, (size_t)written};
-        if (is_server && target.size > 0)
-            rule.flags |= RULE_EXCEPTION; /* "#": ask as usual */
-        else if (target.size > 0 && !slice_equals(target, SLICE("#")))
-            rule.values[RULE_ANSWER] = target;
-        sink->on_rule(sink, &rule);
-    }
+    while (slice_next(&names, '/', &name))
+        if (name.size > 0)
+            dnsmasq_emit(key, name, target, sink);
 }
 
 void list_names_dnsmasq(struct slice line, struct rule_sink *sink)
@@ -166,7 +207,12 @@ static void unbound_zone(struct slice name, struct slice type, struct rule_sink 
                                         SLICE("nodefault")};
     char suffix[TARGET_MAX + 3];
     struct rule rule = name_rule(name, RULE_TREE);
+    rule.flags |= RULE_MOST_SPECIFIC;
     type = slice_at_most(type, TARGET_MAX);
+    if (slice_equals(type, SLICE("block_a"))) {
+        rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+        rule.values[RULE_DNSTYPE] = SLICE("A");
+    }
     for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
         if (slice_equals(type, open[i]))
             rule.flags |= RULE_EXCEPTION;
@@ -186,7 +232,7 @@ static void unbound_data(struct slice data, struct rule_sink *sink)
     if (name.size == 0 || last.size == 0 || !list_names_is_address(last))
         return sink->on_dropped(sink, "no address for the name");
     struct rule rule = name_rule(name, RULE_EXACT);
-    rule.flags |= RULE_HOSTS;
+    rule.flags |= RULE_HOSTS | RULE_MOST_SPECIFIC;
     rule.prefix = SLICE("local-data: \"");
     rule.suffix = SLICE("\"");
     rule.values[RULE_ANSWER] = last;
