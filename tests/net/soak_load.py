@@ -1,4 +1,4 @@
-"""Mixed traffic for the soak, until it is killed or its input ends; one line of counts at the end.
+"""Mixed traffic for the soak, until it is killed or its input ends; a line of counts now and then.
 
     soak_load.py TCP_ADDRESS UDP_ADDRESS
 
@@ -8,6 +8,7 @@ What fails while an upstream is away is no fault; that bytes are wrong always is
 import collections
 import os
 import random
+import select
 import socket
 import struct
 import subprocess
@@ -90,7 +91,8 @@ def main(tcp, udp):
     workers = [threading.Thread(target=work, args=(tcp, udp), daemon=True) for _ in range(THREADS)]
     for worker in workers:
         worker.start()
-    sys.stdin.read()
+    while not select.select([sys.stdin], [], [], 1)[0]:
+        print(dict(COUNTS), flush=True)
     STOP.set()
     end = time.monotonic() + 60
     for worker in workers:
