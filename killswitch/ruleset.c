@@ -145,29 +145,48 @@ static void put_worker(FILE *out, const struct fence *fence, const char *who, co
  * mark alone could be set by any root program.
  *
  * mark_replies: strict rp_filter (with src_valid_mark) must look the reply up as our own.
- * mark_flows:   plain DNS that was aimed at a device (IP_UNICAST_IF, as systemd-resolved does, or a
- *               LAN prefix) is routed again, by its mark, into the TUN. */
+ * mark_sent:    what the worker itself sends in a marked flow is on the right way already (its uid
+ * has a routing rule): marked here, it is not routed a second time by the next chain. mark_flows:
+ * plain DNS that was aimed at a device (IP_UNICAST_IF, as systemd-resolved does, or a LAN prefix)
+ * is routed again, by its mark, into the TUN. What is frequent comes first: applications' packets
+ * on their way into the TUN, and flows that are marked. */
+static void put_worker_marks(FILE *out, const struct fence *fence)
+{
+    char who[64], verdict[64];
+    snprintf(who, sizeof(who), "meta skuid %u", (unsigned)fence->worker);
+    snprintf(verdict, sizeof(verdict), "ct mark set %#x", FENCE_MARK_WORKER);
+    fprintf(out,
+            "    oifname \"%s\" ct mark 0 meta skuid != %u accept\n"
+            "    ct direction original ct mark %#x meta mark set %#x accept\n",
+            fence->tun, (unsigned)fence->worker, FENCE_MARK_WORKER, FENCE_MARK_WORKER);
+    put_worker(out, fence, who, verdict);
+    fprintf(out,
+            "    ct direction original ct mark %#x meta mark set %#x accept\n"
+            "    meta skuid %u accept\n",
+            FENCE_MARK_WORKER, FENCE_MARK_WORKER, (unsigned)fence->worker);
+}
+
 static void put_marks(FILE *out, const struct fence *fence)
 {
     fprintf(out,
             "  chain mark_replies {\n"
             "    type filter hook prerouting priority mangle; policy accept;\n"
             "    iifname != \"%s\" ct mark %#x meta mark set %#x\n"
-            "  }\n"
-            "  chain mark_flows {\n"
-            "    type route hook output priority mangle; policy accept;\n"
-            "    oif lo accept\n",
+            "  }\n",
             fence->tun, FENCE_MARK_WORKER, FENCE_MARK_WORKER);
-    if (fence->worker != FENCE_NOBODY) {
-        char who[64], verdict[64];
-        snprintf(who, sizeof(who), "meta skuid %u", (unsigned)fence->worker);
-        snprintf(verdict, sizeof(verdict), "ct mark set %#x", FENCE_MARK_WORKER);
-        put_worker(out, fence, who, verdict);
+    if (fence->worker != FENCE_NOBODY)
         fprintf(out,
-                "    ct direction original ct mark %#x meta mark set %#x accept\n"
-                "    meta skuid %u accept\n",
-                FENCE_MARK_WORKER, FENCE_MARK_WORKER, (unsigned)fence->worker);
-    }
+                "  chain mark_sent {\n"
+                "    type filter hook output priority mangle - 1; policy accept;\n"
+                "    ct mark %#x ct direction original meta skuid %u meta mark set %#x\n"
+                "  }\n",
+                FENCE_MARK_WORKER, (unsigned)fence->worker, FENCE_MARK_WORKER);
+    fputs("  chain mark_flows {\n"
+          "    type route hook output priority mangle; policy accept;\n"
+          "    oif lo accept\n",
+          out);
+    if (fence->worker != FENCE_NOBODY)
+        put_worker_marks(out, fence);
     fprintf(out,
             "    oifname != \"%s\" meta l4proto { tcp, udp } th dport 53 meta mark set %#x\n"
             "  }\n",
@@ -222,17 +241,18 @@ static void put_worker_leaving(FILE *out, const struct fence *fence)
  * have the last word; `leave` has. */
 static void put_output(FILE *out, const struct fence *fence)
 {
-    fputs("  chain output {\n"
-          "    type filter hook output priority filter; policy drop;\n"
-          "    oif lo accept\n",
-          out);
+    fprintf(out,
+            "  chain output {\n"
+            "    type filter hook output priority filter; policy drop;\n"
+            "    oif lo accept\n"
+            "    oifname \"%s\" accept\n",
+            fence->tun);
     put_worker_leaving(out, fence);
     fprintf(out,
             "    jump link_upkeep\n"
-            "    oifname \"%s\" accept\n"
             "    meta mark & %#x == %#x meta l4proto { tcp, udp } th dport 53 accept\n"
             "    meta l4proto { tcp, udp } th dport " DNS_PORTS " goto refuse\n",
-            fence->tun, FENCE_MARK_MASK, FENCE_MARK_DNS);
+            FENCE_MARK_MASK, FENCE_MARK_DNS);
     put_lan(out, fence);
     fputs("    goto refuse\n  }\n", out);
 }
