@@ -17,8 +17,8 @@ struct tcp_stream {
     struct stream stream;
     struct flow flow;
     struct tcp_stack *stack;
-    struct tcp_pcb *pcb;    /* NULL once lwIP has freed it */
-    struct list hot, dirty; /* in the stack's lists */
+    struct tcp_pcb *pcb;           /* NULL once lwIP has freed it */
+    struct list hot, dirty, owing; /* in the stack's lists */
     struct unread unread;
     struct held held;
     int err;
@@ -26,7 +26,7 @@ struct tcp_stream {
     uint16_t quiet_ticks;
     uint16_t heard_at_min, probed_at_min; /* of the stack's clock of minutes */
     uint8_t probes;                       /* without an answer */
-    uint8_t quick_acks;                   /* how many more acknowledgements do not wait */
+    uint8_t quick_acks;                   /* how many more acknowledgements hardly wait */
     uint16_t peer_mss;                    /* payload per packet on the wire */
     uint16_t segment_size;                /* payload per segment as lwIP sees it */
     bool is_eof;

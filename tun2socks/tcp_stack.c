@@ -24,6 +24,7 @@ enum {
     OUTPUT_PARTS_MAX = 64, /* of one packet; more are copied together first */
     PIECES_MAX = 64,       /* packets that one superpacket may be cut into */
     ACK_DELAY_MS = 40,
+    QUICK_ACK_DELAY_MS = 1,
     MINUTE_MS = 60000,
     CHECK_PROBES = 100, /* at a time, and then again after */
     CHECK_AGAIN_MS = 100,
@@ -217,6 +218,22 @@ void tcp_stack_start_acks(struct tcp_stack *stack)
         timer_start(&stack->acks, ACK_DELAY_MS);
 }
 
+static void on_quick_acks(void *owner)
+{
+    struct tcp_stack *stack = owner;
+    while (!list_is_empty(&stack->owing)) {
+        struct list *node = stack->owing.next;
+        list_remove(node);
+        tcp_stream_send_owed_ack(node);
+    }
+}
+
+void tcp_stack_start_quick_acks(struct tcp_stack *stack)
+{
+    if (!timer_is_active(&stack->quick_acks))
+        timer_start(&stack->quick_acks, QUICK_ACK_DELAY_MS);
+}
+
 struct check {
     uint16_t now_min;
     int budget;
@@ -291,8 +308,10 @@ int tcp_stack_init(struct tcp_stack *stack, struct loop *loop, struct tun *tun, 
     flow_table_init(&stack->flows, flows_max);
     list_init(&stack->hot);
     list_init(&stack->dirty);
+    list_init(&stack->owing);
     timer_init(&stack->tick, loop, on_tick, stack);
     timer_init(&stack->acks, loop, on_acks, stack);
+    timer_init(&stack->quick_acks, loop, on_quick_acks, stack);
     timer_init(&stack->check, loop, on_check, stack);
     stack->minute_at_ms = loop_now_ms(loop);
     deferred_init(&stack->flush, loop, on_flush, stack);
@@ -302,9 +321,11 @@ int tcp_stack_init(struct tcp_stack *stack, struct loop *loop, struct tun *tun, 
 
 void tcp_stack_done(struct tcp_stack *stack)
 {
-    assert(list_is_empty(&stack->hot) && list_is_empty(&stack->dirty));
+    assert(list_is_empty(&stack->hot) && list_is_empty(&stack->dirty) &&
+           list_is_empty(&stack->owing));
     timer_stop(&stack->tick);
     timer_stop(&stack->acks);
+    timer_stop(&stack->quick_acks);
     timer_stop(&stack->check);
     deferred_cancel(&stack->flush);
     tcp_close((struct tcp_pcb *)stack->listener);

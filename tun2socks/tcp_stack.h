@@ -20,12 +20,13 @@ struct tcp_stack {
     struct flow_table flows;
     struct netif netif;
     struct tcp_pcb_listen *listener;
-    uint32_t opening;   /* streams whose handshake the client has not confirmed */
-    struct list hot;    /* streams that need lwIP's timers */
-    struct list dirty;  /* streams with bytes to send at the end of the turn */
-    struct timer tick;  /* lwIP's, while there is something hot */
-    struct timer acks;  /* those that waited long enough for company */
-    struct timer check; /* for connections that have vanished, while there is any */
+    uint32_t opening;              /* streams whose handshake the client has not confirmed */
+    struct list hot;               /* streams that need lwIP's timers */
+    struct list dirty;             /* streams with bytes to send at the end of the turn */
+    struct timer tick;             /* lwIP's, while there is something hot */
+    struct list owing;             /* streams whose acknowledgement hardly waits */
+    struct timer acks, quick_acks; /* those that waited long enough for company */
+    struct timer check;            /* for connections that have vanished, while there is any */
     uint64_t minute_at_ms;
     uint16_t clock_min; /* wraps */
     struct deferred flush;
@@ -49,6 +50,7 @@ struct chunk *tcp_stack_chunk_of(const struct pbuf *pbuf);
 
 void tcp_stack_start_tick(struct tcp_stack *stack);
 void tcp_stack_start_acks(struct tcp_stack *stack);
+void tcp_stack_start_quick_acks(struct tcp_stack *stack);
 void tcp_stack_start_check(struct tcp_stack *stack);
 
 /* The largest segment to hand over at a time to a peer that takes `peer_mss` per packet. */

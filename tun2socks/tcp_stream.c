@@ -289,6 +289,7 @@ int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct str
     tcp->flow = (struct flow){.client = syn->from, .target = syn->to, .kind = FLOW_STREAM};
     list_init(&tcp->hot);
     list_init(&tcp->dirty);
+    list_init(&tcp->owing);
     if (flow_table_add(&stack->flows, &tcp->flow) < 0) {
         free(tcp);
         return -ENOMEM;

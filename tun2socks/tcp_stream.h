@@ -38,6 +38,7 @@ void tcp_stream_listen(struct tcp_pcb_listen *listener);
 void tcp_stream_flush(struct list *dirty_node);
 struct tcp_pcb *tcp_stream_hot_pcb(struct list *hot_node); /* NULL: lwIP has freed it */
 void tcp_stream_send_ack(struct list *hot_node);           /* if one waits */
+void tcp_stream_send_owed_ack(struct list *owing_node);
 void tcp_stream_after_tick(struct list *hot_node);
 /* The payload per packet that the connection's peer takes. */
 uint16_t tcp_stream_peer_mss(const struct tcp_pcb *pcb);

@@ -126,15 +126,24 @@ struct tcp_pcb *tcp_stream_hot_pcb(struct list *hot_node)
     return list_item(hot_node, struct tcp_stream, hot)->pcb;
 }
 
-void tcp_stream_send_ack(struct list *hot_node)
+static void send_ack(struct tcp_stream *tcp)
 {
-    struct tcp_stream *tcp = list_item(hot_node, struct tcp_stream, hot);
     if (!tcp->pcb || !(tcp->pcb->flags & TF_ACK_DELAY))
         return;
     tcp_enter(tcp);
     tcp_ack_now(tcp->pcb);
     tcp_output(tcp->pcb);
     tcp_leave(tcp);
+}
+
+void tcp_stream_send_ack(struct list *hot_node)
+{
+    send_ack(list_item(hot_node, struct tcp_stream, hot));
+}
+
+void tcp_stream_send_owed_ack(struct list *owing_node)
+{
+    send_ack(list_item(owing_node, struct tcp_stream, owing));
 }
 
 /* A client that stopped reading may keep a closed connection for ever: its kernel goes on answering
