@@ -89,12 +89,13 @@ def write_docs(path, text):
         file.write(before + text + after)
 
 
-def about(rounds, seconds, idle, busy, extra):
+def about(options, busy, extra):
     rivals = ["the plain relay (tests/bench/plain_relay.c)"]
     if "redsocks" in extra:
         rivals.append("Debian's redsocks")
     if "hev" in extra:
         rivals.append("hev-socks5-tunnel (MTU 8500, pipelined)")
+    priority = ", hence real-time priority for all" if options.realtime else ""
     return (f"{time.strftime('%Y-%m-%d')}, {machine()}; others took {busy:.0f} % of it before the "
-            f"run. Medians of {rounds} rounds of {seconds:g} s; \"the idle ones\" are {idle:,} "
-            f"connections. Rivals: {', '.join(rivals)}.")
+            f"run{priority}. Medians of {options.rounds} rounds of {options.seconds:g} s; \"the idle "
+            f"ones\" are {options.idle:,} connections. Rivals: {', '.join(rivals)}.")
