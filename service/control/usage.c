@@ -1,8 +1,8 @@
-/* When to fold, and on which day; the two files that keep the figures are usage_live and
- * usage_store. */
+/* When to fold, and on which day; the files that keep the figures are usage_live,
+ * usage_shares and usage_store. */
 #include "service/control/usage.h"
 
-#include "service/control/usage_store.h"
+#include "service/control/usage_shares.h"
 
 #define LOG_MODULE "usage"
 #include "base/err.h"
@@ -22,12 +22,11 @@ enum {
     DAY_S = 24 * 60 * 60,
 };
 
-static const char others_name[] = "(others)";
-
 struct usage {
     struct loop *loop;
     time_t (*now)(void);
     struct usage_live live;
+    struct usage_shares shares;
     struct usage_store *store;
     struct timer timer;
     bool is_timer_quick;
@@ -63,15 +62,13 @@ static void schedule(struct usage *usage, bool quick)
 
 static void take_snapshot(const struct usage *usage, struct usage_snapshot *snapshot)
 {
-    struct usage_live_slot *slot = NULL;
     snapshot->day = usage_live_day(&usage->live);
     snapshot->count = 0;
-    while ((slot = usage_live_next(&usage->live, slot))) {
-        size_t at = snapshot->count++;
-        memcpy(snapshot->slots[at].name, slot->name, USAGE_NAME_MAX);
-        snapshot->slots[at].name[USAGE_NAME_MAX] = '\0';
-        snapshot->slots[at].counters = slot->counters;
-    }
+    int result = usage_snapshot_add(snapshot, &usage->live);
+    if (result == 0)
+        result = usage_shares_add(&usage->shares, snapshot);
+    if (result < 0)
+        log_warning("out of memory for the ledger; what is missing is written later");
 }
 
 /* Did anything move since the snapshot that was folded last? */
@@ -80,8 +77,14 @@ static bool has_changed(struct usage *usage)
     take_snapshot(usage, &usage->query_snapshot);
     if (usage->query_snapshot.count != usage->snapshot.count)
         return true;
-    return memcmp(usage->query_snapshot.slots, usage->snapshot.slots,
-                  usage->snapshot.count * sizeof(usage->snapshot.slots[0])) != 0;
+    for (size_t i = 0; i < usage->snapshot.count; i++) {
+        const struct usage_snapshot_slot *now = &usage->query_snapshot.slots[i];
+        const struct usage_snapshot_slot *then = &usage->snapshot.slots[i];
+        if (now->live != then->live || strcmp(now->name, then->name) != 0 ||
+            memcmp(&now->counters, &then->counters, sizeof(now->counters)) != 0)
+            return true;
+    }
+    return false;
 }
 
 static void note_result(struct usage *usage, int result)
@@ -98,7 +101,10 @@ static void note_result(struct usage *usage, int result)
 static void free_usage(struct usage *usage)
 {
     usage_store_close(usage->store);
+    usage_shares_close(&usage->shares);
     usage_live_close(&usage->live);
+    free(usage->snapshot.slots);
+    free(usage->query_snapshot.slots);
     free(usage);
 }
 
@@ -129,6 +135,7 @@ static void on_folded(void *owner)
 static void on_timer(void *owner)
 {
     struct usage *usage = owner;
+    usage_shares_find(&usage->shares, usage->store, usage_live_day(&usage->live));
     if (!has_changed(usage) && usage_live_day(&usage->live) == today(usage)) {
         schedule(usage, false);
         return;
@@ -200,18 +207,22 @@ int usage_open(struct loop *loop, const struct usage_options *options, struct us
     usage->now = options->now ? options->now : system_now;
     usage->in_memory = options->dir_fd < 0;
     usage->live.fd = -1;
+    usage->shares.dir_fd = -1;
     timer_init(&usage->timer, loop, on_timer, usage);
-    int result = usage_live_open(&usage->live, options->dir_fd);
+    int result = usage_live_open(&usage->live, options->dir_fd, 0);
     if (result == 0)
         result = open_store(options->dir_fd, &usage->store);
+    if (result == 0)
+        result = usage_shares_open(&usage->shares, options->dir_fd, options->places);
     if (result == 0)
         result = reconcile(usage);
     if (result < 0) {
         free_usage(usage);
         return result;
     }
+    usage_shares_settle(options->dir_fd, usage->store, usage_live_day(&usage->live));
     fold_remains(usage);
-    usage_counters(usage, others_name); /* while there is a slot for it */
+    usage_counters(usage, USAGE_OTHERS); /* while there is a slot for it */
     schedule(usage, false);
     *ret = usage;
     return 0;
@@ -237,19 +248,26 @@ static struct usage_counters *find_or_add(struct usage *usage, const char *name)
     return slot ? &slot->counters : NULL;
 }
 
-struct usage_counters *usage_counters(struct usage *usage, const char *upstream)
+void usage_note(struct usage *usage)
 {
     if (!usage->is_folding && (!timer_is_active(&usage->timer) || !usage->is_timer_quick))
         schedule(usage, true);
+}
+
+struct usage_counters *usage_counters(struct usage *usage, const char *upstream)
+{
+    usage_note(usage);
     struct usage_counters *counters = find_or_add(usage, upstream);
     if (!counters)
-        counters = find_or_add(usage, others_name);
+        counters = find_or_add(usage, USAGE_OTHERS);
     return counters ? counters : &usage->lost;
 }
 
 int usage_query(struct usage *usage, const struct usage_question *question, usage_row_fn *fn,
                 void *owner, uint64_t *ret_sequence)
 {
+    if (!usage->is_folding) /* the database may be needed to adopt one */
+        usage_shares_find(&usage->shares, usage->store, usage_live_day(&usage->live));
     take_snapshot(usage, &usage->query_snapshot);
     return usage_store_query(usage->store, &usage->query_snapshot, question, fn, owner,
                              ret_sequence);

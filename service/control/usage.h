@@ -15,6 +15,7 @@
 #include <time.h>
 
 enum { USAGE_NAME_MAX = 63, USAGE_DAY_TEXT_MAX = 11 };
+#define USAGE_OTHERS "(others)" /* names for which there is no room */
 
 struct usage;
 
@@ -29,6 +30,8 @@ struct usage_options {
     /* The worker's own folder, borrowed until usage_open returns; -1: keep nothing (for tests, and
      * for a worker that has no folder but has to run). */
     int dir_fd;
+    /* How many workers count in that folder; the others do so by usage_share. 0 is 1. */
+    unsigned places;
     time_t (*now)(void); /* NULL: the system's clock */
 };
 
@@ -39,9 +42,12 @@ int usage_open(struct loop *loop, const struct usage_options *options, struct us
 void usage_close(struct usage *usage);
 
 /* The counters of the upstream of this name, good until usage_close; never NULL: when there is no
- * room for another name, all further ones share one called "(others)". Asking also starts the
+ * room for another name, all further ones share USAGE_OTHERS. Asking also starts the
  * clock for the next fold, so ask at each new conversation. */
 struct usage_counters *usage_counters(struct usage *usage, const char *upstream);
+
+/* Another worker began to count: fold soon. */
+void usage_note(struct usage *usage);
 
 enum usage_by { USAGE_BY_NOTHING = 0, USAGE_BY_DAY = 1, USAGE_BY_UPSTREAM = 2 }; /* flags */
 

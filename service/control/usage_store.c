@@ -1,5 +1,5 @@
-/* Three tables: meta (one row), usage (what billing reads) and folded (how far the live counters of
- * each upstream have been booked). A fold changes all three in one transaction. */
+/* Three tables: meta (one row), usage (what billing reads) and folded (how far the counters of each
+ * live file and upstream have been booked). A fold changes all three in one transaction. */
 #include "service/control/usage_store.h"
 
 #include <errno.h>
@@ -26,15 +26,30 @@ static const char schema[] =
     " bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL,"
     " requests INTEGER NOT NULL, blocked INTEGER NOT NULL,"
     " PRIMARY KEY (day, upstream)) WITHOUT ROWID;"
-    "CREATE TABLE IF NOT EXISTS folded (upstream TEXT PRIMARY KEY,"
+    "CREATE TABLE IF NOT EXISTS folded (live INTEGER NOT NULL, upstream TEXT NOT NULL,"
     " bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL,"
-    " requests INTEGER NOT NULL, blocked INTEGER NOT NULL) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    " requests INTEGER NOT NULL, blocked INTEGER NOT NULL,"
+    " PRIMARY KEY (live, upstream)) WITHOUT ROWID;"
+    "PRAGMA user_version = 2;";
+
+/* Version 1 knew one live file. */
+static const char upgrade[] =
+    "BEGIN IMMEDIATE;"
+    "ALTER TABLE folded RENAME TO folded_before;"
+    "CREATE TABLE folded (live INTEGER NOT NULL, upstream TEXT NOT NULL,"
+    " bytes_up INTEGER NOT NULL, bytes_down INTEGER NOT NULL,"
+    " requests INTEGER NOT NULL, blocked INTEGER NOT NULL,"
+    " PRIMARY KEY (live, upstream)) WITHOUT ROWID;"
+    "INSERT INTO folded SELECT 0, upstream, bytes_up, bytes_down, requests, blocked"
+    " FROM folded_before;"
+    "DROP TABLE folded_before;"
+    "PRAGMA user_version = 2;"
+    "COMMIT;";
 
 static const char live_schema[] =
     "PRAGMA temp_store = MEMORY;"
-    "CREATE TEMP TABLE live (day TEXT, upstream TEXT PRIMARY KEY, bytes_up INTEGER,"
-    " bytes_down INTEGER, requests INTEGER, blocked INTEGER);";
+    "CREATE TEMP TABLE live (day TEXT, live INTEGER, upstream TEXT, bytes_up INTEGER,"
+    " bytes_down INTEGER, requests INTEGER, blocked INTEGER, PRIMARY KEY (live, upstream));";
 
 /* What is booked, and what is counted beyond it. */
 static const char query_text[] =
@@ -43,7 +58,7 @@ static const char query_text[] =
     "  max(0, l.bytes_down - coalesce(f.bytes_down, 0)) AS bytes_down,"
     "  max(0, l.requests - coalesce(f.requests, 0)) AS requests,"
     "  max(0, l.blocked - coalesce(f.blocked, 0)) AS blocked"
-    "  FROM temp.live l LEFT JOIN folded f USING (upstream)),"
+    "  FROM temp.live l LEFT JOIN folded f USING (live, upstream)),"
     " both AS (SELECT * FROM usage UNION ALL SELECT * FROM pending"
     "  WHERE bytes_up + bytes_down + requests + blocked > 0)"
     " SELECT CASE WHEN ?1 THEN day ELSE '' END AS d,"
@@ -132,12 +147,26 @@ static int check(sqlite3 *db)
     return result < 0 || is_ok ? result : -EBADMSG;
 }
 
+static int upgrade_database(sqlite3 *db)
+{
+    int64_t version = 0;
+    int result = ask_number(db, "PRAGMA user_version", &version);
+    if (result < 0 || version != 1)
+        return result;
+    result = run(db, upgrade);
+    if (result < 0)
+        run(db, "ROLLBACK");
+    return result;
+}
+
 static int prepare_database(struct usage_store *store)
 {
     int64_t ledger;
     int result = check(store->writer);
     if (result == 0)
         result = run(store->writer, "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;");
+    if (result == 0)
+        result = upgrade_database(store->writer);
     if (result == 0)
         result = run(store->writer, schema);
     if (result == 0)
@@ -206,14 +235,16 @@ static struct usage_counters read_counters(sqlite3_stmt *statement, int first)
     };
 }
 
-static int read_folded(sqlite3 *db, const char *name, struct usage_counters *ret)
+static int read_folded(sqlite3 *db, uint64_t live, const char *name, struct usage_counters *ret)
 {
     sqlite3_stmt *statement = NULL;
-    int code = sqlite3_prepare_v2(
-        db, "SELECT bytes_up, bytes_down, requests, blocked FROM folded WHERE upstream = ?", -1,
-        &statement, NULL);
+    int code = sqlite3_prepare_v2(db,
+                                  "SELECT bytes_up, bytes_down, requests, blocked FROM folded"
+                                  " WHERE live = ? AND upstream = ?",
+                                  -1, &statement, NULL);
     if (code == SQLITE_OK) {
-        sqlite3_bind_text(statement, 1, name, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 1, (int64_t)live);
+        sqlite3_bind_text(statement, 2, name, -1, SQLITE_STATIC);
         code = sqlite3_step(statement);
     }
     if (code == SQLITE_ROW)
@@ -226,21 +257,20 @@ static int read_folded(sqlite3 *db, const char *name, struct usage_counters *ret
 
 int usage_store_folded(struct usage_store *store, const char *name, struct usage_counters *ret)
 {
-    return read_folded(store->reader, name, ret); /* the writer may be busy on another thread */
+    return read_folded(store->reader, 0, name, ret); /* the writer may be busy on another thread */
 }
 
-/* Run one statement with (text, text, counters) or, without a day, (text, counters). */
-static int put(sqlite3 *db, const char *sql, const char *day, const char *name,
-               const struct usage_counters *counters)
+/* Run one statement with day ?1, live file ?2, name ?3 and counters from ?4 on. */
+static int put(sqlite3 *db, const char *sql, const char *day,
+               const struct usage_snapshot_slot *slot, const struct usage_counters *counters)
 {
     sqlite3_stmt *statement = NULL;
     int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
     if (code == SQLITE_OK) {
-        int at = 1;
-        if (day)
-            sqlite3_bind_text(statement, at++, day, -1, SQLITE_STATIC);
-        sqlite3_bind_text(statement, at++, name, -1, SQLITE_STATIC);
-        bind_counters(statement, at, counters);
+        sqlite3_bind_text(statement, 1, day, -1, SQLITE_STATIC);
+        sqlite3_bind_int64(statement, 2, (int64_t)slot->live);
+        sqlite3_bind_text(statement, 3, slot->name, -1, SQLITE_STATIC);
+        bind_counters(statement, 4, counters);
         code = sqlite3_step(statement);
     }
     sqlite3_finalize(statement);
@@ -252,11 +282,18 @@ static uint64_t beyond(uint64_t live, uint64_t folded)
     return live > folded ? live - folded : 0;
 }
 
-static int fold_slot(struct usage_store *store, const char *day, const char *name,
-                     const struct usage_counters *live, bool *changed)
+static const char book_text[] =
+    "INSERT INTO usage VALUES (?1, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO UPDATE SET"
+    " bytes_up = bytes_up + excluded.bytes_up, bytes_down = bytes_down + excluded.bytes_down,"
+    " requests = requests + excluded.requests, blocked = blocked + excluded.blocked";
+static const char mark_text[] = "INSERT OR REPLACE INTO folded VALUES (?2, ?3, ?4, ?5, ?6, ?7)";
+
+static int fold_slot(struct usage_store *store, const char *day,
+                     const struct usage_snapshot_slot *slot, bool *changed)
 {
+    const struct usage_counters *live = &slot->counters;
     struct usage_counters folded = {0};
-    int result = read_folded(store->writer, name, &folded);
+    int result = read_folded(store->writer, slot->live, slot->name, &folded);
     if (result < 0 || memcmp(&folded, live, sizeof(folded)) == 0)
         return result;
     struct usage_counters more = {
@@ -265,17 +302,9 @@ static int fold_slot(struct usage_store *store, const char *day, const char *nam
         .requests = beyond(live->requests, folded.requests),
         .blocked = beyond(live->blocked, folded.blocked),
     };
-    result = put(store->writer,
-                 "INSERT INTO usage VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET"
-                 " bytes_up = bytes_up + excluded.bytes_up,"
-                 " bytes_down = bytes_down + excluded.bytes_down,"
-                 " requests = requests + excluded.requests, blocked = blocked + excluded.blocked",
-                 day, name, &more);
+    result = put(store->writer, book_text, day, slot, &more);
     *changed = true;
-    if (result < 0)
-        return result;
-    return put(store->writer, "INSERT OR REPLACE INTO folded VALUES (?, ?, ?, ?, ?)", NULL, name,
-               live);
+    return result < 0 ? result : put(store->writer, mark_text, day, slot, live);
 }
 
 static void format_day(int64_t day, char to[USAGE_DAY_TEXT_MAX])
@@ -292,8 +321,7 @@ static int fold_all(struct usage_store *store, const struct usage_snapshot *snap
     int result = 0;
     format_day(snapshot->day, day);
     for (size_t i = 0; result == 0 && i < snapshot->count; i++)
-        result =
-            fold_slot(store, day, snapshot->slots[i].name, &snapshot->slots[i].counters, changed);
+        result = fold_slot(store, day, &snapshot->slots[i], changed);
     if (result == 0 && *changed)
         result = run(store->writer, "UPDATE meta SET sequence = sequence + 1");
     return result;
@@ -313,14 +341,33 @@ int usage_store_fold(struct usage_store *store, const struct usage_snapshot *sna
     return result;
 }
 
+int usage_store_skip(struct usage_store *store, const struct usage_snapshot *snapshot)
+{
+    int result = run(store->writer, "BEGIN IMMEDIATE");
+    if (result < 0)
+        return result;
+    for (size_t i = 0; result == 0 && i < snapshot->count; i++)
+        result =
+            put(store->writer, mark_text, "", &snapshot->slots[i], &snapshot->slots[i].counters);
+    int end = run(store->writer, result < 0 ? "ROLLBACK" : "COMMIT");
+    return result < 0 ? result : end;
+}
+
+void usage_store_forget(struct usage_store *store, uint64_t live)
+{
+    char sql[80];
+    snprintf(sql, sizeof(sql), "DELETE FROM folded WHERE live = %llu", (unsigned long long)live);
+    run(store->writer, sql); /* left behind, they are of no consequence */
+}
+
 static int fill_live(struct usage_store *store, const struct usage_snapshot *live)
 {
     char day[USAGE_DAY_TEXT_MAX];
     format_day(live->day, day);
     int result = run(store->reader, "DELETE FROM temp.live");
     for (size_t i = 0; result == 0 && i < live->count; i++)
-        result = put(store->reader, "INSERT INTO temp.live VALUES (?, ?, ?, ?, ?, ?)", day,
-                     live->slots[i].name, &live->slots[i].counters);
+        result = put(store->reader, "INSERT INTO temp.live VALUES (?, ?, ?, ?, ?, ?, ?)", day,
+                     &live->slots[i], &live->slots[i].counters);
     return result;
 }
 

@@ -7,14 +7,17 @@
 
 struct usage_store;
 
-/* What is to be folded: a copy of the live counters. */
+/* What is to be folded: a copy of the live counters of each worker. */
+struct usage_snapshot_slot {
+    uint64_t live; /* usage_live_id */
+    char name[USAGE_NAME_MAX + 1];
+    struct usage_counters counters;
+};
+
 struct usage_snapshot {
     int64_t day; /* since 1970 */
-    size_t count;
-    struct {
-        char name[USAGE_NAME_MAX + 1];
-        struct usage_counters counters;
-    } slots[USAGE_SLOTS];
+    size_t count, capacity;
+    struct usage_snapshot_slot *slots;
 };
 
 /* `dir_fd` -1: in memory. -EIO; -EBADMSG the file is damaged or no database of ours. */
@@ -23,8 +26,12 @@ void usage_store_close(struct usage_store *store);
 /* A random number that names this database. */
 uint64_t usage_store_ledger(const struct usage_store *store);
 
-/* How far the counters of this name have been folded; zeros if it is new. */
+/* How far the counters of this name in the live file 0 have been folded; zeros if it is new. */
 int usage_store_folded(struct usage_store *store, const char *name, struct usage_counters *ret);
+/* Take these as folded without booking them: they are in another ledger. 0 or -EIO. */
+int usage_store_skip(struct usage_store *store, const struct usage_snapshot *snapshot);
+/* These live counters are no more. */
+void usage_store_forget(struct usage_store *store, uint64_t live);
 /* Book the difference to what is folded already on the snapshot's day, in one transaction. 0 or
  * -EIO, then nothing changed. */
 int usage_store_fold(struct usage_store *store, const struct usage_snapshot *snapshot);

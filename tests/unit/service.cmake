@@ -4,6 +4,7 @@ target_compile_definitions(test_config PRIVATE
   ATLANTIC_EXAMPLE="${PROJECT_SOURCE_DIR}/packaging/atlantic.yaml")
 atlantic_unit_test(config_text LINKS config base)
 atlantic_unit_test(usage LINKS control base)
+atlantic_unit_test(usage_shares LINKS control base PkgConfig::SQLITE)
 atlantic_unit_test(control LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(control_rules LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(ipc LINKS ipc base)

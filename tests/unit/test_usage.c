@@ -241,7 +241,7 @@ static void test_live_file_lags_behind(void **state)
     begin(fixture);
     count(fixture->usage, "a", 10, 20);
     end(fixture);
-    assert_int_equal(usage_live_open(&live, fixture->dir), 0);
+    assert_int_equal(usage_live_open(&live, fixture->dir, 0), 0);
     struct usage_live_slot *slot = usage_live_find(&live, "a");
     assert_non_null(slot);
     slot->counters.up = 4;    /* not written back */
