@@ -150,6 +150,11 @@ void engine_set_state_dir(struct engine *engine, int dir_fd)
     engine->state_dir = dir_fd;
 }
 
+int engine_share_names(struct engine *engine, int fd)
+{
+    return name_cache_share(engine->traffic.names, fd);
+}
+
 void engine_free(struct engine *engine)
 {
     if (!engine)

@@ -34,6 +34,9 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host);
 /* Where to keep what has to outlive this process (stand_ins.h); borrowed. Before the first
  * configuration; without it nothing is kept. */
 void engine_set_state_dir(struct engine *engine, int dir_fd);
+/* Names that were asked for are kept in this memory, together with other workers; before anything
+ * goes on. `fd` is borrowed. 0 or < 0. */
+int engine_share_names(struct engine *engine, int fd);
 /* Resets every conversation. */
 void engine_free(struct engine *engine);
 

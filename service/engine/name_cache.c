@@ -2,7 +2,9 @@
 
 #include "base/list.h"
 #include "base/map.h"
+#include "service/engine/shared_names.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -18,6 +20,8 @@ struct name_cache {
     struct map map;
     struct list age;
     size_t entries_max;
+    struct shared_names *shared; /* NULL: one worker alone */
+    char *found;                 /* in there: a copy, before somebody writes over it */
 };
 
 static struct entry *entry_of(struct map_node *node)
@@ -64,7 +68,16 @@ void name_cache_free(struct name_cache *cache)
     list_each(node, &cache->age)
         drop(cache, list_item(node, struct entry, age));
     map_done(&cache->map);
+    shared_names_close(cache->shared);
+    free(cache->found);
     free(cache);
+}
+
+int name_cache_share(struct name_cache *cache, int fd)
+{
+    if (!cache->found)
+        cache->found = malloc(NAME_MAX_BYTES + 1);
+    return cache->found ? shared_names_open(fd, &cache->shared) : -ENOMEM;
 }
 
 static struct entry *add(struct name_cache *cache, const struct address *key, uint64_t hash)
@@ -87,6 +100,10 @@ void name_cache_put(struct name_cache *cache, const struct address *address, con
                     uint64_t until_ms)
 {
     struct address key = key_of(address);
+    if (cache->shared) {
+        shared_names_put(cache->shared, &key, name, until_ms);
+        return;
+    }
     uint64_t hash = address_hash(&key, 0);
     struct map_node *node = map_find(&cache->map, hash, &key);
     struct entry *entry = node ? entry_of(node) : add(cache, &key, hash);
@@ -106,6 +123,8 @@ const char *name_cache_find(const struct name_cache *cache, const struct address
                             uint64_t now_ms)
 {
     struct address key = key_of(address);
+    if (cache->shared)
+        return shared_names_find(cache->shared, &key, now_ms, cache->found) ? cache->found : NULL;
     struct map_node *node = map_find(&cache->map, address_hash(&key, 0), &key);
 
     return node && entry_of(node)->until_ms > now_ms ? entry_of(node)->name : NULL;

@@ -11,6 +11,7 @@ atlantic_unit_test(ipc LINKS ipc base)
 atlantic_unit_test(power_text LINKS supervisor base)
 
 atlantic_unit_test(name_cache LINKS engine base)
+atlantic_unit_test(shared_names LINKS engine base)
 atlantic_unit_test(answer_cache LINKS engine adblock base)
 foreach(part admission arguments doors notify power report standing wish worker)
   atlantic_unit_test(${part} LINKS supervisor config base)
