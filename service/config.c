@@ -90,6 +90,22 @@ void config_unref(struct config *config)
     free(config);
 }
 
+static uint32_t share_of(uint64_t whole, unsigned count)
+{
+    return (uint32_t)((whole + count - 1) / count);
+}
+
+void config_divide(struct config *config, unsigned count)
+{
+    struct config_limits *limits = &config->limits;
+    limits->tcp_flows = share_of(limits->tcp_flows, count);
+    limits->tcp_knocks = share_of(limits->tcp_knocks, count);
+    limits->tcp_per_destination = share_of(limits->tcp_per_destination, count);
+    limits->udp_flows = share_of(limits->udp_flows, count);
+    limits->local_clients = share_of(limits->local_clients, count);
+    limits->memory_bytes /= count;
+}
+
 static bool is_same_ip(const struct address *a, struct address b)
 {
     b.port = a->port;

@@ -153,6 +153,7 @@ struct config {
     enum log_level log_level;
     bool log_names;
     char *user, *group; /* the worker's; "atlantic" */
+    uint32_t workers;   /* how many share the work; 0: as many as are good for this host */
 };
 
 struct config_error {
@@ -172,6 +173,9 @@ void config_unref(struct config *config); /* NULL is accepted; credentials are w
  * ones only if admits_private_upstreams says so or the file names the very address. Ports don't
  * matter. */
 bool config_admits(const struct config *config, const struct address *address);
+
+/* What one of `count` workers may have: the limits of the whole, divided. Before it is used. */
+void config_divide(struct config *config, unsigned count);
 
 /* The effective configuration as YAML, credentials as "***"; allocated, NULL out of memory. */
 char *config_format(const struct config *config);

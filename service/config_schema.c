@@ -376,6 +376,12 @@ static const struct config_field top_fields[] = {
     {.key = "timeouts", .section = &timeouts, AT(config, timeouts)},
     {.key = "log", .section = &logging},
     {.key = "worker", .section = &worker},
+    {.key = "workers",
+     .type = &config_type_auto_u32,
+     AT(config, workers),
+     .min = 1,
+     .max = 8,
+     .fallback = "auto"},
 };
 const struct config_section config_schema =
     SECTION("the configuration", top_fields, sizeof(struct config));

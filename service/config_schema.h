@@ -31,9 +31,10 @@ struct config_type {
 };
 
 extern const struct config_type config_type_bool, config_type_enum, config_type_u16,
-    config_type_u32, config_type_size32, config_type_size64, config_type_ms, config_type_s,
-    config_type_clock, config_type_text, config_type_secret, config_type_path, config_type_name,
-    config_type_ip, config_type_address, config_type_endpoint, config_type_dns_server;
+    config_type_u32, config_type_auto_u32, config_type_size32, config_type_size64, config_type_ms,
+    config_type_s, config_type_clock, config_type_text, config_type_secret, config_type_path,
+    config_type_name, config_type_ip, config_type_address, config_type_endpoint,
+    config_type_dns_server;
 
 /* A mapping, or one item of a list of mappings. */
 struct config_section {

@@ -204,6 +204,31 @@ static void clock_format(const struct config_field *field, const void *from, FIL
 const struct config_type config_type_clock = {
     .size = sizeof(uint32_t), .parse = clock_parse, .format = clock_format};
 
+/* a number, or the word that leaves it to us */
+
+static int auto_parse(const struct config_field *field, const char *text, void *to,
+                      struct config_complaint *ret_why)
+{
+    if (strcmp(text, "auto") == 0) {
+        *(uint32_t *)to = 0;
+        return 0;
+    }
+    if (text[0] < '0' || text[0] > '9')
+        return config_complain(ret_why, "'%.40s' is not known here; write auto, or a number", text);
+    return u32_parse(field, text, to, ret_why);
+}
+
+static void auto_format(const struct config_field *field, const void *from, FILE *to)
+{
+    if (*(const uint32_t *)from == 0)
+        fputs("auto", to);
+    else
+        u32_format(field, from, to);
+}
+
+const struct config_type config_type_auto_u32 = {
+    .size = sizeof(uint32_t), .parse = auto_parse, .format = auto_format};
+
 /* texts */
 
 static void text_release(void *at)

@@ -1,7 +1,7 @@
-/* The one wire between the halves: a SOCK_SEQPACKET pair, fixed-size messages, passed descriptors.
- * Size and kind are checked on receipt; a message that does not fit is the end of the worker. The
- * worker can ask to have an upstream's endpoint admitted and can report; it cannot disarm, name
- * files or run commands. */
+/* The wire between the halves, one for each worker: a SOCK_SEQPACKET pair, fixed-size messages,
+ * passed descriptors. Size and kind are checked on receipt; a message that does not fit is the end
+ * of the worker. The worker can ask to have an upstream's endpoint admitted and can report; it
+ * cannot disarm, name files or run commands. */
 #ifndef SERVICE_IPC_H
 #define SERVICE_IPC_H
 
@@ -11,7 +11,12 @@
 #include <stddef.h>
 #include <stdint.h>
 
-enum { IPC_TEXT_MAX = 256, IPC_NAME_MAX = 64, IPC_FDS_MAX = 8 };
+enum {
+    IPC_TEXT_MAX = 256,
+    IPC_NAME_MAX = 64,
+    IPC_FDS_MAX = 8,
+    IPC_NAMES_BYTES = 4 * 1024 * 1024, /* of the workers' table of names; pages on demand */
+};
 
 enum ipc_kind {
     /* supervisor to worker */
@@ -19,6 +24,10 @@ enum ipc_kind {
     IPC_LISTEN,     /* fds: the local endpoint's listening sockets; a later one replaces them all */
     IPC_CONTROL,    /* fd: control.sock, listening */
     IPC_STATE_DIR,  /* fd: the worker's own state folder, a directory */
+    IPC_PLACE,      /* before IPC_START: its number in value, from 0, of so many in flag; fd: the
+                       memory in which workers keep names for each other, none for one alone */
+    IPC_SIBLING,    /* fd: a stream socket to the worker of this number in value; at any time, and a
+                       later one of that number replaces it */
     IPC_START,      /* all of the above is said: go */
     IPC_TUN,        /* fd: the TUN device; flag: IFF_VNET_HDR is on. After IPC_READY; a second one
                        without IPC_TUN_OFF between means that the first device is dead */

@@ -4,6 +4,7 @@
 
 #include "base/list.h"
 #include "service/control/control_method.h"
+#include "service/control/siblings.h"
 
 #define LOG_MODULE "control"
 #include "base/err.h"
@@ -29,7 +30,11 @@ struct client {
     struct watch *watch;
     struct timer deadline;
     bool is_admin;
-    bool is_ending; /* close it when the answer is out */
+    bool is_ending;  /* close it when the answer is out */
+    bool is_sibling; /* a worker of ours: it may be silent for as long as it likes */
+    bool is_waiting; /* for the others' answers to its question */
+    struct control_reply reply;
+    struct siblings_question question;
     char in[CONTROL_REQUEST_MAX];
     size_t in_size;
     char *out; /* the answer and its newline */
@@ -43,14 +48,27 @@ struct control {
     struct timer pause;
     struct control_source source;
     struct usage *usage;
+    struct siblings *siblings;
     gid_t group;
     struct list clients;
+    struct client *sibling; /* NULL: none has been handed over, or it is gone */
     struct control_stats stats;
 };
+
+static void drop_reply(struct client *client)
+{
+    cJSON_Delete(client->reply.answer);
+    cJSON_Delete(client->reply.params);
+    client->reply = (struct control_reply){.answer = NULL};
+}
 
 static void client_free(struct client *client)
 {
     list_remove(&client->node);
+    if (client->control->sibling == client)
+        client->control->sibling = NULL;
+    siblings_cancel(&client->question);
+    drop_reply(client);
     client->control->stats.clients--;
     watch_close(client->watch);
     timer_stop(&client->deadline);
@@ -67,6 +85,8 @@ static void on_deadline(void *owner)
 /* false: the client is gone. */
 static bool set_deadline(struct client *client, uint64_t delay_ms)
 {
+    if (client->is_sibling)
+        return true;
     if (timer_start(&client->deadline, delay_ms) == 0)
         return true;
     client_free(client);
@@ -107,6 +127,48 @@ static int flush(struct client *client)
     return 1;
 }
 
+static void proceed(struct client *client);
+
+static void add_siblings(struct client *client)
+{
+    cJSON *result = cJSON_GetObjectItemCaseSensitive(client->reply.answer, "result");
+    for (unsigned i = 0; i < SIBLINGS_MAX; i++) {
+        if (client->question.results[i])
+            client->reply.merge(result, client->question.results[i], i);
+        cJSON_Delete(client->question.results[i]);
+    }
+    control_merge_end(result, client->reply.params);
+}
+
+static void give_reply(struct client *client)
+{
+    begin_answer(client, client->reply.answer);
+    client->reply.answer = NULL;
+    drop_reply(client);
+}
+
+static void on_siblings_answered(void *owner)
+{
+    struct client *client = owner;
+    client->is_waiting = false;
+    add_siblings(client);
+    give_reply(client);
+    proceed(client);
+}
+
+/* At once, or when the other workers have had their say. */
+static void reply_to(struct client *client)
+{
+    struct siblings *siblings = client->control->siblings;
+    if (!client->reply.merge || !siblings || siblings_count(siblings) == 0) {
+        give_reply(client);
+        return;
+    }
+    client->is_waiting = true;
+    siblings_ask(siblings, &client->question, client->reply.method, client->reply.params,
+                 on_siblings_answered, client);
+}
+
 static void answer_line(struct client *client, size_t size)
 {
     const struct control_context context = {
@@ -114,10 +176,10 @@ static void answer_line(struct client *client, size_t size)
         .usage = client->control->usage,
         .is_admin = client->is_admin,
     };
-    bool failed;
     client->control->stats.requests++;
-    begin_answer(client, control_answer(&context, client->in, size, &failed));
-    client->control->stats.errors += failed;
+    client->reply = control_answer(&context, client->in, size);
+    client->control->stats.errors += client->reply.has_failed;
+    reply_to(client);
     client->in_size -= size + 1;
     memmove(client->in, client->in + size + 1, client->in_size);
 }
@@ -155,6 +217,10 @@ static void proceed(struct client *client)
         }
         if (!next_line(client))
             break;
+        if (client->is_waiting) {
+            watch_set(client->watch, 0);
+            return;
+        }
     }
     if (set_deadline(client, CONTROL_SILENCE_MS))
         watch_set(client->watch, WATCH_READ);
@@ -219,22 +285,34 @@ static cJSON *refusal(struct control *control, int fd, bool *ret_admin)
     return NULL;
 }
 
-/* Takes the descriptor. */
-static void serve(struct control *control, int fd)
+/* Takes the descriptor; NULL without memory. */
+static struct client *client_new(struct control *control, int fd)
 {
-    /* Those that are only being told no are bounded too. */
-    bool is_crowded = control->stats.clients >= 2 * CONTROL_CLIENTS_MAX;
-    struct client *client = is_crowded ? NULL : calloc(1, sizeof(*client));
+    struct client *client = calloc(1, sizeof(*client));
     if (!client || watch_open(control->loop, fd, on_client, client, &client->watch) < 0) {
         free(client);
         close(fd);
-        return;
+        return NULL;
     }
     client->control = control;
     client->fd = fd;
     timer_init(&client->deadline, control->loop, on_deadline, client);
     list_append(&control->clients, &client->node);
     control->stats.clients++;
+    return client;
+}
+
+/* Takes the descriptor. */
+static void serve(struct control *control, int fd)
+{
+    /* Those that are only being told no are bounded too. */
+    if (control->stats.clients >= 2 * CONTROL_CLIENTS_MAX) {
+        close(fd);
+        return;
+    }
+    struct client *client = client_new(control, fd);
+    if (!client)
+        return;
     cJSON *why = refusal(control, fd, &client->is_admin);
     if (why) {
         begin_answer(client, why);
@@ -243,6 +321,27 @@ static void serve(struct control *control, int fd)
         control->stats.accepted++;
     }
     proceed(client);
+}
+
+int control_serve(struct control *control, int fd)
+{
+    struct client *client = client_new(control, fd);
+    if (!client)
+        return -ENOMEM;
+    if (control->sibling)
+        client_free(control->sibling);
+    control->sibling = client;
+    client->is_sibling = client->is_admin = true;
+    proceed(client);
+    return 0;
+}
+
+void control_note_counting(struct control *control)
+{
+    static const char line[] = "{\"counting\":true}\n";
+    /* Not into the middle of an answer; whoever asks so much looks anyway. */
+    if (control->sibling && !control->sibling->out)
+        (void)!send(control->sibling->fd, line, sizeof(line) - 1, MSG_NOSIGNAL | MSG_DONTWAIT);
 }
 
 static void on_pause_over(void *owner)
@@ -275,12 +374,23 @@ static void on_listener(void *owner, int events, int err)
     }
 }
 
+static int watch_listener(struct control *control)
+{
+    /* It came from another process, however that made it. */
+    int result = fcntl(control->listener, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
+    if (result == 0)
+        result =
+            watch_open(control->loop, control->listener, on_listener, control, &control->watch);
+    return result < 0 ? result : watch_set(control->watch, WATCH_READ);
+}
+
 int control_open(struct loop *loop, int listener, const struct control_options *options,
                  struct control **ret)
 {
     struct control *control = calloc(1, sizeof(*control));
     if (!control) {
-        close(listener);
+        if (listener >= 0)
+            close(listener);
         return -ENOMEM;
     }
     *control = (struct control){
@@ -288,16 +398,12 @@ int control_open(struct loop *loop, int listener, const struct control_options *
         .listener = listener,
         .source = *options->source,
         .usage = options->usage,
+        .siblings = options->siblings,
         .group = options->group,
     };
     list_init(&control->clients);
     timer_init(&control->pause, loop, on_pause_over, control);
-    /* It came from another process, however that made it. */
-    int result = fcntl(listener, F_SETFL, O_NONBLOCK) < 0 ? -errno : 0;
-    if (result == 0)
-        result = watch_open(loop, listener, on_listener, control, &control->watch);
-    if (result == 0)
-        result = watch_set(control->watch, WATCH_READ);
+    int result = listener < 0 ? 0 : watch_listener(control);
     if (result < 0) {
         control_close(control);
         return result;
@@ -319,6 +425,7 @@ void control_close(struct control *control)
         client_free(list_item(node, struct client, node));
     timer_stop(&control->pause);
     watch_close(control->watch);
-    close(control->listener);
+    if (control->listener >= 0)
+        close(control->listener);
     free(control);
 }

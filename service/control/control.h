@@ -13,7 +13,8 @@
  * unavailable (not now), limit (too many clients), internal. Sizes are in bytes, durations in ms,
  * times RFC 3339 in UTC; unknown keys in answers are to be skipped.
  *
- *   status        {}: state, reason, upstream, uptime_ms, version, upstreams [], counters {}
+ *   status        {}: state, reason, upstream, uptime_ms, version, upstreams [], counters {};
+ * where there are several workers, also workers [], and the counters are those of all
  *   usage         {from, to: "2026-01-31", by: "day" | "upstream" | "day,upstream"}: rows [],
  * total, sequence flows         {limit}: flows [], total blocked       {limit}: what was refused
  * last, the newest first: blocked [] filter.check  {host | url, source_url, type}: verdict, list,
@@ -44,6 +45,7 @@ enum {
 };
 
 struct control;
+struct siblings;
 
 struct control_state {
     const char *state;             /* "connecting", "on", "blocked", "failing"; static */
@@ -138,6 +140,7 @@ struct control_options {
     gid_t group; /* whose members are served, beside root and the worker's own user */
     const struct control_source *source; /* copied */
     struct usage *usage;                 /* borrowed; NULL: no ledger */
+    struct siblings *siblings;           /* borrowed; NULL: there are no other workers to ask */
 };
 
 struct control_stats {
@@ -145,9 +148,15 @@ struct control_stats {
     uint32_t clients;
 };
 
-/* `listener` is a listening Unix stream socket, taken in any case. 0 or < 0. */
+/* `listener` is a listening Unix stream socket, taken in any case; -1: nobody connects, served is
+ * only who is handed over. 0 or < 0. */
 int control_open(struct loop *loop, int listener, const struct control_options *options,
                  struct control **ret);
+/* Serve the worker at the other end of this stream socket, which asks on behalf of its clients, for
+ * as long as the socket holds; taken in any case. Replaces the one before. */
+int control_serve(struct control *control, int fd);
+/* Tell it that here is something to be booked (usage_share). */
+void control_note_counting(struct control *control);
 struct control_stats control_stats(const struct control *control);
 void control_close(struct control *control); /* NULL is accepted */
 

@@ -1,6 +1,7 @@
 /* The method table, and the frame around each answer. */
 #include "service/control/control_method.h"
 
+#include <assert.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
@@ -8,23 +9,26 @@
 
 static control_method_fn methods_method;
 
-static const struct {
+struct method {
     const char *name;
     control_method_fn *fn;
     bool needs_admin; /* root alone */
-} methods[] = {
-    {"status", control_status_method, false},
-    {"usage", control_usage_method, false},
-    {"flows", control_flows_method, false},
-    {"blocked", control_blocked_method, false},
-    {"filter.check", control_check_method, false},
-    {"methods", methods_method, false},
-    {"filter.explain", control_explain_method, false},
-    {"filter.rules", control_rules_method, false},
-    {"filter.allow", control_allow_method, false},
-    {"filter.deny", control_deny_method, false},
-    {"pause", control_pause_method, false},
-    {"resume", control_resume_method, false},
+    control_merge_fn *merge;
+};
+
+static const struct method methods[] = {
+    {"status", control_status_method, false, control_merge_status},
+    {"usage", control_usage_method, false, NULL},
+    {"flows", control_flows_method, false, control_merge_flows},
+    {"blocked", control_blocked_method, false, control_merge_blocked},
+    {"filter.check", control_check_method, false, NULL},
+    {"methods", methods_method, false, NULL},
+    {"filter.explain", control_explain_method, false, NULL},
+    {"filter.rules", control_rules_method, false, NULL},
+    {"filter.allow", control_allow_method, false, NULL},
+    {"filter.deny", control_deny_method, false, NULL},
+    {"pause", control_pause_method, false, NULL},
+    {"resume", control_resume_method, false, NULL},
 };
 enum { METHODS = sizeof(methods) / sizeof(methods[0]) };
 
@@ -124,49 +128,69 @@ cJSON *control_error(const char *code, const char *message, const char *hint)
 }
 
 /* Calls the method that the request names. */
-static int dispatch(const struct control_context *context, const cJSON *request, cJSON *result,
-                    struct control_problem *problem)
+static const struct method *find_method(const char *name)
 {
-    const cJSON *method = cJSON_GetObjectItemCaseSensitive(request, "method");
+    for (size_t i = 0; i < METHODS; i++)
+        if (strcmp(methods[i].name, name) == 0)
+            return &methods[i];
+    return NULL;
+}
+
+static int dispatch(const struct control_context *context, const cJSON *request, cJSON *result,
+                    const struct method **ret_method, struct control_problem *problem)
+{
+    const cJSON *name = cJSON_GetObjectItemCaseSensitive(request, "method");
     const cJSON *params = cJSON_GetObjectItemCaseSensitive(request, "params");
     static const char form[] = "send {\"method\": \"status\", \"params\": {}} and a newline";
     if (!cJSON_IsObject(request))
         return control_fail(problem, "bad_request", form, "this is not a JSON object");
-    if (!cJSON_IsString(method))
+    if (!cJSON_IsString(name))
         return control_fail(problem, "bad_request", form, "'method' is missing");
     if (params && !cJSON_IsObject(params))
         return control_fail(problem, "bad_request", form, "'params' must be an object");
-    for (size_t i = 0; i < METHODS; i++) {
-        if (strcmp(methods[i].name, method->valuestring) != 0)
-            continue;
-        if (methods[i].needs_admin && !context->is_admin)
-            return control_fail(problem, "permission", "run it as root", "'%s' is for root",
-                                methods[i].name);
-        return methods[i].fn(context, params, result, problem);
-    }
-    return control_fail(problem, "unknown_method", "ask 'methods' for the known ones",
-                        "there is no method '%.60s'", method->valuestring);
+    const struct method *method = find_method(name->valuestring);
+    if (!method)
+        return control_fail(problem, "unknown_method", "ask 'methods' for the known ones",
+                            "there is no method '%.60s'", name->valuestring);
+    if (method->needs_admin && !context->is_admin)
+        return control_fail(problem, "permission", "run it as root", "'%s' is for root",
+                            method->name);
+    *ret_method = method;
+    return method->fn(context, params, result, problem);
 }
 
-cJSON *control_answer(const struct control_context *context, const char *line, size_t size,
-                      bool *ret_failed)
+static cJSON *frame(cJSON *take_result)
+{
+    cJSON *answer = cJSON_CreateObject();
+    cJSON_AddItemToObject(answer, "result", take_result);
+    return answer;
+}
+
+struct control_reply control_answer(const struct control_context *context, const char *line,
+                                    size_t size)
 {
     struct control_problem problem = {.code = "internal", .hint = ""};
+    const struct method *method = NULL;
     cJSON *request = cJSON_ParseWithLength(line, size);
-    cJSON *result = cJSON_CreateObject(), *answer;
-    *ret_failed = dispatch(context, request, result, &problem) < 0;
-    if (*ret_failed) {
+    cJSON *result = cJSON_CreateObject();
+    struct control_reply reply = {.has_failed =
+                                      dispatch(context, request, result, &method, &problem) < 0};
+    if (reply.has_failed) {
         cJSON_Delete(result);
-        answer = format_problem(&problem);
+        reply.answer = format_problem(&problem);
     } else {
-        answer = cJSON_CreateObject();
-        cJSON_AddItemToObject(answer, "result", result);
+        assert(method); /* only a method succeeds */
+        reply.answer = frame(result);
+        reply.merge = method->merge;
+        reply.method = method->name;
+        reply.params =
+            method->merge ? cJSON_DetachItemFromObjectCaseSensitive(request, "params") : NULL;
     }
     cJSON *id = cJSON_DetachItemFromObjectCaseSensitive(request, "id");
     if (cJSON_IsString(id) || cJSON_IsNumber(id))
-        cJSON_AddItemToObject(answer, "id", id);
+        cJSON_AddItemToObject(reply.answer, "id", id);
     else
         cJSON_Delete(id);
     cJSON_Delete(request);
-    return answer;
+    return reply;
 }

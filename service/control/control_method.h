@@ -7,7 +7,7 @@
 
 #include <cjson/cJSON.h>
 
-enum { CONTROL_CODE_MAX = 32 };
+enum { CONTROL_CODE_MAX = 32, CONTROL_FLOWS_DEFAULT = 100, CONTROL_REFUSALS_DEFAULT = 50 };
 
 struct control_problem {
     const char *code; /* static */
@@ -22,10 +22,24 @@ struct control_context {
     bool is_admin; /* root */
 };
 
-/* Answer one line. Always returns an object (or NULL without memory); *ret_failed tells whether it
- * carries an error. */
-cJSON *control_answer(const struct control_context *context, const char *line, size_t size,
-                      bool *ret_failed);
+/* Adds what the worker of this number said to our own result (control_merge.c). */
+typedef void control_merge_fn(cJSON *result, const cJSON *more, unsigned number);
+control_merge_fn control_merge_status, control_merge_flows, control_merge_blocked;
+/* When all have been added: no more of a list than was asked for. */
+void control_merge_end(cJSON *result, const cJSON *params);
+
+struct control_reply {
+    cJSON *answer;   /* NULL without memory */
+    bool has_failed; /* it carries an error */
+    /* Every worker has an answer of its own to this question; NULL: ours is the answer. */
+    control_merge_fn *merge;
+    const char *method; /* static */
+    cJSON *params;      /* with `merge` alone; may be NULL */
+};
+
+/* Answer one line. The reply's objects are the caller's. */
+struct control_reply control_answer(const struct control_context *context, const char *line,
+                                    size_t size);
 /* An answer that is an error, for what never was a request. */
 cJSON *control_error(const char *code, const char *message, const char *hint);
 

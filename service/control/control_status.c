@@ -1,7 +1,7 @@
 /* status, flows and blocked: what goes on now, as the source tells it. */
 #include "service/control/control_method.h"
 
-enum { REFUSALS_MAX = 256, REFUSALS_DEFAULT = 50, FLOWS_DEFAULT = 100 };
+enum { REFUSALS_MAX = 256 };
 
 static void add_text(cJSON *object, const char *name, const char *text)
 {
@@ -99,8 +99,8 @@ int control_flows_method(const struct control_context *context, const cJSON *par
 {
     struct bounded flows = {.array = cJSON_AddArrayToObject(result, "flows")};
     const struct control_source *source = context->source;
-    if (control_param_number(params, "limit", 1, CONTROL_FLOWS_MAX, FLOWS_DEFAULT, &flows.room,
-                             problem) < 0)
+    if (control_param_number(params, "limit", 1, CONTROL_FLOWS_MAX, CONTROL_FLOWS_DEFAULT,
+                             &flows.room, problem) < 0)
         return -1;
     if (source->flows)
         source->flows(source->owner, add_flow, &flows);
@@ -128,8 +128,8 @@ int control_blocked_method(const struct control_context *context, const cJSON *p
 {
     struct bounded refusals = {.array = cJSON_AddArrayToObject(result, "blocked")};
     const struct control_source *source = context->source;
-    if (control_param_number(params, "limit", 1, REFUSALS_MAX, REFUSALS_DEFAULT, &refusals.room,
-                             problem) < 0)
+    if (control_param_number(params, "limit", 1, REFUSALS_MAX, CONTROL_REFUSALS_DEFAULT,
+                             &refusals.room, problem) < 0)
         return -1;
     if (source->refusals)
         source->refusals(source->owner, add_refusal, &refusals);

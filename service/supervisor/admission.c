@@ -189,7 +189,7 @@ void admission_describe(const struct admission *admission, struct fence *ret)
     ret->admitted_count = 0;
     add_configured(ret, admission);
     for (size_t i = 0; i < admission->asked_count; i++)
-        add(ret, &admission->asked[i].address, admission->asked[i].protocol);
+        add(ret, &admission->asked[i].endpoint.address, admission->asked[i].endpoint.protocol);
 }
 
 void admission_set_config(struct admission *admission, const struct config *config,
@@ -199,14 +199,21 @@ void admission_set_config(struct admission *admission, const struct config *conf
     set_resolvers(admission, resolv_conf);
     size_t kept = 0;
     for (size_t i = 0; i < admission->asked_count; i++)
-        if (check(admission, &admission->asked[i]) == 0)
+        if (check(admission, &admission->asked[i].endpoint) == 0)
             admission->asked[kept++] = admission->asked[i];
     admission->asked_count = kept;
 }
 
-void admission_forget(struct admission *admission)
+void admission_forget(struct admission *admission, unsigned worker)
 {
-    admission->asked_count = 0;
+    size_t kept = 0;
+    for (size_t i = 0; i < admission->asked_count; i++) {
+        struct admission_asked asked = admission->asked[i];
+        asked.workers &= ~(UINT32_C(1) << worker);
+        if (asked.workers)
+            admission->asked[kept++] = asked;
+    }
+    admission->asked_count = kept;
 }
 
 static struct fence_admitted wanted(const struct address *address, int protocol)
@@ -214,8 +221,17 @@ static struct fence_admitted wanted(const struct address *address, int protocol)
     return (struct fence_admitted){.address = address_unmapped(address), .protocol = protocol};
 }
 
-int admission_ask(struct admission *admission, const struct address *address, int protocol,
-                  struct fence_admitted *ret)
+static struct admission_asked *find(struct admission *admission,
+                                    const struct fence_admitted *endpoint)
+{
+    for (size_t i = 0; i < admission->asked_count; i++)
+        if (is_same(&admission->asked[i].endpoint, endpoint))
+            return &admission->asked[i];
+    return NULL;
+}
+
+int admission_ask(struct admission *admission, unsigned worker, const struct address *address,
+                  int protocol, struct fence_admitted *ret)
 {
     struct fence_admitted asked = wanted(address, protocol);
     int err = check(admission, &asked);
@@ -224,6 +240,11 @@ int admission_ask(struct admission *admission, const struct address *address, in
     if (address_is_loopback(&asked.address))
         return 1;
 
+    struct admission_asked *known = find(admission, &asked);
+    if (known) {
+        known->workers |= UINT32_C(1) << worker;
+        return 1;
+    }
     struct fence fence;
     admission_describe(admission, &fence);
     for (size_t i = 0; i < fence.admitted_count; i++)
@@ -231,21 +252,23 @@ int admission_ask(struct admission *admission, const struct address *address, in
             return 1;
     if (fence.admitted_count == FENCE_ADMITTED_MAX)
         return ERR_LIMIT;
-    admission->asked[admission->asked_count++] = asked;
+    admission->asked[admission->asked_count++] =
+        (struct admission_asked){.endpoint = asked, .workers = UINT32_C(1) << worker};
     *ret = asked;
     return 0;
 }
 
-int admission_withdraw(struct admission *admission, const struct address *address, int protocol,
-                       struct fence_admitted *ret)
+int admission_withdraw(struct admission *admission, unsigned worker, const struct address *address,
+                       int protocol, struct fence_admitted *ret)
 {
     struct fence_admitted gone = wanted(address, protocol);
-    for (size_t i = 0; i < admission->asked_count; i++) {
-        if (!is_same(&admission->asked[i], &gone))
-            continue;
-        admission->asked[i] = admission->asked[--admission->asked_count];
-        *ret = gone;
-        return 0;
-    }
-    return 1;
+    struct admission_asked *known = find(admission, &gone);
+    if (!known)
+        return 1;
+    known->workers &= ~(UINT32_C(1) << worker);
+    if (known->workers)
+        return 1;
+    *known = admission->asked[--admission->asked_count];
+    *ret = gone;
+    return 0;
 }

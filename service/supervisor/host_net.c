@@ -7,7 +7,6 @@
 #include "service/supervisor/routes.h"
 #include "service/supervisor/sockets.h"
 #include "service/supervisor/sysctls.h"
-#include "service/supervisor/tun_device.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -20,9 +19,8 @@
 struct host_net {
     struct netlink *netlink;
     char sysctls[PATH_MAX]; /* where old values are kept */
-    int tun_fd;
+    struct tun_device tun;
     int tun_index; /* 0 while down */
-    bool has_vnet;
     struct link_setup setup;
 };
 
@@ -37,7 +35,6 @@ int host_net_new(const char *run_dir, struct host_net **ret)
     struct host_net *host_net = calloc(1, sizeof(*host_net));
     if (!host_net)
         return -ENOMEM;
-    host_net->tun_fd = -1;
     snprintf(host_net->sysctls, sizeof(host_net->sysctls), "%s/sysctls", run_dir);
     int err = netlink_open(NETLINK_ROUTE, &host_net->netlink);
     if (err < 0) {
@@ -50,9 +47,7 @@ int host_net_new(const char *run_dir, struct host_net **ret)
 
 static void close_tun(struct host_net *host_net)
 {
-    if (host_net->tun_fd >= 0)
-        close(host_net->tun_fd);
-    host_net->tun_fd = -1;
+    tun_device_close(&host_net->tun);
     host_net->tun_index = 0;
 }
 
@@ -70,12 +65,14 @@ int host_net_survey(struct host_net *host_net, const char *tun, struct links *re
     return links_read(host_net->netlink, tun, ret);
 }
 
-static int make_tun(struct host_net *host_net, const struct fence *fence,
+static int make_tun(struct host_net *host_net, const struct fence *fence, unsigned queues,
                     struct host_net_error *error)
 {
-    int err = tun_device_open(fence->tun, &host_net->tun_fd, &host_net->has_vnet);
+    int err = tun_device_open(fence->tun, queues, &host_net->tun);
     if (err < 0)
         return explain(error, err, "cannot make the TUN device", fence->tun);
+    if (host_net->tun.count < queues)
+        log_warning("this kernel gives the TUN one queue alone: the first worker serves it");
     host_net->tun_index = (int)if_nametoindex(fence->tun);
     sysctls_set_device(fence->tun);
     err = link_set_up(host_net->netlink, host_net->tun_index, &host_net->setup);
@@ -97,7 +94,7 @@ static int add_routes(struct host_net *host_net, const struct fence *fence,
     return err < 0 ? explain(error, err, "cannot set routes through", fence->tun) : 0;
 }
 
-int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t mtu,
+int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t mtu, unsigned queues,
                 struct host_net_error *error)
 {
     struct host_net_error ignored;
@@ -106,7 +103,7 @@ int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t m
         return err;
     host_net->setup =
         (struct link_setup){.mtu = mtu, .address4 = fence->tun4, .address6 = fence->tun6};
-    err = make_tun(host_net, fence, error);
+    err = make_tun(host_net, fence, queues, error);
     if (err == 0)
         err = set_sysctls(host_net, error);
     if (err == 0)
@@ -137,19 +134,20 @@ int host_net_reroute(struct host_net *host_net, const struct fence *fence,
 }
 
 /* A kernel that cannot do it leaves the applications to their own timeouts. */
-static void end_sockets(const struct fence *fence, bool with_udp)
+static void end_sockets(const struct sockets_wanted *wanted)
 {
-    const struct address own[] = {fence->tun4, fence->tun6};
-    int ended = sockets_end(own, sizeof(own) / sizeof(own[0]), with_udp);
+    int ended = sockets_end(wanted);
     if (ended < 0)
         log_debug("cannot end the sockets of the TUN: %s", err_text(ended));
     else if (ended > 0)
         log_info("ended sockets of applications that used the TUN count=%d", ended);
 }
 
-void host_net_cut(const struct fence *fence)
+void host_net_cut(const struct host_net *host_net, const struct fence *fence, unsigned queue)
 {
-    end_sockets(fence, false);
+    if (queue < host_net->tun.count)
+        end_sockets(&(struct sockets_wanted){
+            .own = {fence->tun4, fence->tun6}, .queue = queue, .queues = host_net->tun.count});
 }
 
 /* Each step is tried, whatever became of the one before; the first failure is told. */
@@ -157,7 +155,8 @@ int host_net_down(struct host_net *host_net, const struct fence *fence,
                   struct host_net_error *error)
 {
     int first = 0;
-    end_sockets(fence, true); /* while their last packets still go into the TUN */
+    /* while their last packets still go into the TUN */
+    end_sockets(&(struct sockets_wanted){.own = {fence->tun4, fence->tun6}, .with_udp = true});
     int err = routes_remove(host_net->netlink);
     if (err < 0)
         first = explain(error, err, "cannot remove routes and rules of", fence->tun);
@@ -176,10 +175,9 @@ bool host_net_is_up(const struct host_net *host_net)
     return host_net->tun_index != 0;
 }
 
-int host_net_tun_fd(const struct host_net *host_net, bool *ret_has_vnet)
+const struct tun_device *host_net_tun(const struct host_net *host_net)
 {
-    *ret_has_vnet = host_net->has_vnet;
-    return host_net->tun_fd;
+    return &host_net->tun;
 }
 
 int host_net_tun_index(const struct host_net *host_net)

@@ -6,6 +6,7 @@
 
 #include "killswitch/fence.h"
 #include "service/supervisor/links.h"
+#include "service/supervisor/tun_device.h"
 
 #include <stdbool.h>
 
@@ -24,7 +25,7 @@ void host_net_free(struct host_net *host_net);
 int host_net_survey(struct host_net *host_net, const char *tun, struct links *ret);
 
 /* From nothing to all, or nothing: < 0 with *error. The fence must be armed. */
-int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t mtu,
+int host_net_up(struct host_net *host_net, const struct fence *fence, uint16_t mtu, unsigned queues,
                 struct host_net_error *error);
 /* Put back what is missing (a rule or route that somebody removed). -ENODEV: the TUN itself is
  * gone, go down and up again. */
@@ -37,12 +38,12 @@ int host_net_reroute(struct host_net *host_net, const struct fence *fence,
  * leftovers: the TUN of that name is deleted if it is a TUN device. */
 int host_net_down(struct host_net *host_net, const struct fence *fence,
                   struct host_net_error *error);
-/* What the TUN carried is lost: end the applications' TCP sockets that used it. */
-void host_net_cut(const struct fence *fence);
+/* What this queue of the TUN carried is lost: end the applications' TCP sockets that used it. */
+void host_net_cut(const struct host_net *host_net, const struct fence *fence, unsigned queue);
 
 bool host_net_is_up(const struct host_net *host_net);
-/* While up; borrowed. */
-int host_net_tun_fd(const struct host_net *host_net, bool *ret_has_vnet);
+/* While up: the device and its queues; borrowed until it goes down. */
+const struct tun_device *host_net_tun(const struct host_net *host_net);
 int host_net_tun_index(const struct host_net *host_net);
 /* The origin of our own route changes, for whoever watches them. */
 uint32_t host_net_port(const struct host_net *host_net);

@@ -79,8 +79,22 @@ int main_switch_on(struct main_switch *main_switch, struct protection_error *err
         return err;
     }
     log_notice("protection is on tun=%s", protection_tun(main_switch->protection));
-    main_switch_hand_tun(main_switch);
+    main_switch_hand_tun_to_all(main_switch);
     return 0;
+}
+
+/* Those that have something to let go of. */
+static unsigned ask_for_release(struct main_switch *main_switch)
+{
+    unsigned asked = 0;
+    for (unsigned i = 0; i < crew_size(main_switch->crew); i++) {
+        struct worker *worker = crew_worker(main_switch->crew, i);
+        if (!worker_is_ready(worker))
+            continue;
+        worker_send(worker, &(struct ipc_message){.kind = IPC_TUN_OFF}, NULL, 0);
+        asked |= 1u << i;
+    }
+    return asked;
 }
 
 int main_switch_off(struct main_switch *main_switch, struct protection_error *error)
@@ -88,11 +102,11 @@ int main_switch_off(struct main_switch *main_switch, struct protection_error *er
     int err = write_wish(main_switch, false, error);
     if (err < 0 || main_switch_is_going_off(main_switch))
         return err;
-    if (!protection_is_up(main_switch->protection) || !worker_is_ready(main_switch->worker)) {
+    if (!protection_is_up(main_switch->protection) || !crew_has_ready(main_switch->crew)) {
         finish_off(main_switch);
         return 0;
     }
-    worker_send(main_switch->worker, &(struct ipc_message){.kind = IPC_TUN_OFF}, NULL, 0);
+    main_switch->holders = ask_for_release(main_switch);
     timer_start(&main_switch->release, RELEASE_MS);
     return 0;
 }
@@ -102,18 +116,28 @@ bool main_switch_is_going_off(const struct main_switch *main_switch)
     return timer_is_active(&main_switch->release);
 }
 
-void main_switch_was_released(struct main_switch *main_switch)
+void main_switch_was_released(struct main_switch *main_switch, unsigned number)
 {
-    if (main_switch_is_going_off(main_switch))
+    main_switch->holders &= ~(1u << number);
+    if (main_switch_is_going_off(main_switch) && main_switch->holders == 0)
         finish_off(main_switch);
 }
 
-void main_switch_hand_tun(struct main_switch *main_switch)
+void main_switch_hand_tun(struct main_switch *main_switch, unsigned number)
 {
-    if (!protection_is_up(main_switch->protection) || !worker_is_ready(main_switch->worker))
+    struct worker *worker = crew_worker(main_switch->crew, number);
+    if (!protection_is_up(main_switch->protection) || !worker_is_ready(worker) ||
+        main_switch_is_going_off(main_switch))
         return;
     bool has_vnet;
-    int fd = protection_tun_fd(main_switch->protection, &has_vnet);
+    int fd = protection_queue(main_switch->protection, number, &has_vnet);
     struct ipc_message message = {.kind = IPC_TUN, .flag = has_vnet};
-    worker_send(main_switch->worker, &message, &fd, 1);
+    if (fd >= 0)
+        worker_send(worker, &message, &fd, 1);
+}
+
+void main_switch_hand_tun_to_all(struct main_switch *main_switch)
+{
+    for (unsigned i = 0; i < crew_size(main_switch->crew); i++)
+        main_switch_hand_tun(main_switch, i);
 }

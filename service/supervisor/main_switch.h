@@ -1,23 +1,24 @@
-/* On and off: the wish on disk, the protection of the host, and the worker's hold on the TUN, in
+/* On and off: the wish on disk, the protection of the host, and the workers' hold on the TUN, in
  * the order that leaks nothing. */
 #ifndef SUPERVISOR_MAIN_SWITCH_H
 #define SUPERVISOR_MAIN_SWITCH_H
 
 #include "base/loop.h"
+#include "service/supervisor/crew.h"
 #include "service/supervisor/protection.h"
-#include "service/supervisor/worker.h"
 
 /* Embedded in its owner; everything is borrowed. */
 struct main_switch {
     struct protection *protection;
-    struct worker *worker;
+    struct crew *crew;
     const char *state_dir;
     /* Off is done; inside main_switch_off or later. `error` NULL or what could not be put back. */
     void (*on_off)(void *owner, const char *error);
     void *owner;
 
     bool is_wished;
-    struct timer release; /* the worker's time to let go of the TUN before off goes on */
+    struct timer release; /* the workers' time to let go of the TUN before off goes on */
+    unsigned holders;     /* a bit for each that has not let go yet */
 };
 
 void main_switch_init(struct main_switch *main_switch,
@@ -31,9 +32,10 @@ int main_switch_on(struct main_switch *main_switch, struct protection_error *err
  */
 int main_switch_off(struct main_switch *main_switch, struct protection_error *error);
 bool main_switch_is_going_off(const struct main_switch *main_switch);
-/* Do not wait for the worker any longer: it let go, or it is gone. */
-void main_switch_was_released(struct main_switch *main_switch);
-/* The TUN to the worker, if there are both. */
-void main_switch_hand_tun(struct main_switch *main_switch);
+/* Do not wait for this worker any longer: it let go, or it is gone. */
+void main_switch_was_released(struct main_switch *main_switch, unsigned number);
+/* Its queue of the TUN to this worker, if there are both. */
+void main_switch_hand_tun(struct main_switch *main_switch, unsigned number);
+void main_switch_hand_tun_to_all(struct main_switch *main_switch);
 
 #endif

@@ -13,9 +13,9 @@
  *   on            protect this host: fence, device, routes; kept as the wish over restarts.
  * Answered when the host is changed, mostly with state=connecting: poll status for `on`. off
  * everything back as it was; the only thing that lifts the fence. Answered when done. restart end
- * the worker and start it again; the fence stays. Answered at once. reload        read the
- * configuration again; answered when the worker has taken it or refused it. config-check  read and
- * check the configuration, change nothing.
+ * the workers and start them again; the fence stays. Answered at once. reload        read the
+ * configuration again; answered when the workers have taken it or one refused it. config-check read
+ * and check the configuration, change nothing.
  *
  * Answer: lines `key=value`, ended by an empty line. In values a backslash is `\\`, a newline `\n`,
  * any other byte below 0x20 and 0x7f `\xHH`. Unknown keys are to be skipped. First comes
@@ -30,13 +30,17 @@
  *                 failing     locked, and the worker or the device breaks again and again
  *   reason      a sentence for people; may be empty
  *   upstream    name of the upstream in use; may be empty
- *   worker_pid  0 while there is none
+ *   worker_pid  of the first worker; 0 while there is none
  *   uptime_s    seconds since atlanticd started
  *   fence       armed | open
  *   tun         the device's name; empty while there is none
  *   wish        on | off: what the user asked for last
  *   since       Unix time at which `state` began
  *   version     of atlanticd
+ *   workers     how many there are to be
+ *   workers_why why there are fewer than were configured; empty
+ *   worker.N    for each, N from 1, only where there are several: "PID STATE", or "PID STATE
+ * REASON"
  *
  * (base only beside the supervisor's own types: this file must stay readable for whoever writes a
  * client.) */
@@ -62,12 +66,21 @@ enum power_request {
 /* One word without its newline; -EINVAL for any other. Pure. */
 int power_parse(const char *word, size_t size, enum power_request *ret);
 
+/* One of several workers. */
+struct power_worker {
+    const char *state, *reason;
+    pid_t pid;
+};
+
 struct power_status {
     const char *state, *reason, *upstream, *tun;
     pid_t worker_pid;
     uint64_t uptime_s;
     int64_t since;
     bool is_armed, is_wished;
+    unsigned worker_count;
+    const char *workers_why;
+    const struct power_worker *workers; /* not read for one alone */
 };
 
 /* The whole answer with its empty line; `error` NULL for none. Allocated, NULL out of memory. Pure.

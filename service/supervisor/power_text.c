@@ -44,6 +44,20 @@ static void put_value(FILE *out, const char *key, const char *value)
     fputc('\n', out);
 }
 
+static void put_workers(const struct power_status *status, FILE *out)
+{
+    fprintf(out, "workers=%u\n", status->worker_count);
+    put_value(out, "workers_why", status->workers_why);
+    for (unsigned i = 0; status->worker_count > 1 && i < status->worker_count; i++) {
+        const struct power_worker *worker = &status->workers[i];
+        char key[24], value[512];
+        snprintf(key, sizeof(key), "worker.%u", i + 1);
+        snprintf(value, sizeof(value), "%d %s%s%s", (int)worker->pid, worker->state,
+                 *worker->reason ? " " : "", worker->reason);
+        put_value(out, key, value);
+    }
+}
+
 char *power_format(const struct power_status *status, const char *error)
 {
     char *text = NULL;
@@ -63,6 +77,7 @@ char *power_format(const struct power_status *status, const char *error)
     put_value(out, "wish", status->is_wished ? "on" : "off");
     fprintf(out, "since=%" PRId64 "\n", status->since);
     put_value(out, "version", ATLANTIC_VERSION);
+    put_workers(status, out);
     fputc('\n', out);
     bool failed = ferror(out) != 0;
     if (fclose(out) != 0 || failed) {

@@ -18,6 +18,7 @@ enum { RETRY_MS = 5 * 1000 };
 struct protection {
     const struct config *config;
     uid_t worker;
+    unsigned queues;
     struct protection_events events;
     void *owner;
     struct fence fence;
@@ -45,6 +46,7 @@ int protection_new(struct loop *loop, const char *run_dir, const struct protecti
     if (!protection)
         return -ENOMEM;
     protection->worker = FENCE_NOBODY;
+    protection->queues = 1;
     protection->events = *events;
     protection->owner = owner;
     timer_init(&protection->retry, loop, on_retry, protection);
@@ -68,6 +70,11 @@ void protection_free(struct protection *protection)
     host_watch_close(protection->watch);
     host_net_free(protection->host_net);
     free(protection);
+}
+
+void protection_set_queues(struct protection *protection, unsigned queues)
+{
+    protection->queues = queues;
 }
 
 static void set_trouble(struct protection *protection, const char *text)
@@ -155,8 +162,8 @@ int protection_lock(struct protection *protection, struct protection_error *erro
 static int up_net(struct protection *protection, struct protection_error *error)
 {
     struct host_net_error why;
-    int err =
-        host_net_up(protection->host_net, &protection->fence, protection->config->tun.mtu, &why);
+    int err = host_net_up(protection->host_net, &protection->fence, protection->config->tun.mtu,
+                          protection->queues, &why);
     if (err < 0) {
         snprintf(error->text, sizeof(error->text), "%s", why.text);
         return err;
@@ -233,11 +240,12 @@ static void on_retry(void *owner)
         set_trouble(protection, "");
 }
 
-int protection_admit(struct protection *protection, const struct address *address, int protocol)
+int protection_admit(struct protection *protection, unsigned worker, const struct address *address,
+                     int protocol)
 {
     struct fence_admitted endpoint;
     struct fence_error ignored;
-    int result = admission_ask(&protection->admission, address, protocol, &endpoint);
+    int result = admission_ask(&protection->admission, worker, address, protocol, &endpoint);
     if (result < 0)
         return result;
     if (result > 0 || !protection->is_armed || !protection->is_open_to_worker)
@@ -247,11 +255,12 @@ int protection_admit(struct protection *protection, const struct address *addres
     return err < 0 ? mend_fence(protection) : 0;
 }
 
-int protection_withdraw(struct protection *protection, const struct address *address, int protocol)
+int protection_withdraw(struct protection *protection, unsigned worker,
+                        const struct address *address, int protocol)
 {
     struct fence_admitted endpoint;
     struct fence_error ignored;
-    int result = admission_withdraw(&protection->admission, address, protocol, &endpoint);
+    int result = admission_withdraw(&protection->admission, worker, address, protocol, &endpoint);
     if (result != 0 || !protection->is_armed || !protection->is_open_to_worker)
         return 0;
     int err = fence_withdraw(&endpoint, &ignored);
@@ -259,11 +268,11 @@ int protection_withdraw(struct protection *protection, const struct address *add
     return err < 0 ? mend_fence(protection) : 0;
 }
 
-void protection_forget_worker(struct protection *protection)
+void protection_forget_worker(struct protection *protection, unsigned worker)
 {
-    bool had_any = protection->admission.asked_count > 0;
-    admission_forget(&protection->admission);
-    if (had_any && protection->is_armed)
+    size_t before = protection->admission.asked_count;
+    admission_forget(&protection->admission, worker);
+    if (protection->admission.asked_count < before && protection->is_armed)
         mend_fence(protection);
 }
 
@@ -342,10 +351,10 @@ static void on_fence(void *owner)
         log_warning("somebody changed our nftables tables; the fence is armed again");
 }
 
-void protection_cut(const struct protection *protection)
+void protection_cut(const struct protection *protection, unsigned worker)
 {
     if (protection_is_up(protection))
-        host_net_cut(&protection->fence);
+        host_net_cut(protection->host_net, &protection->fence, worker);
 }
 
 bool protection_is_armed(const struct protection *protection)
@@ -358,9 +367,11 @@ bool protection_is_up(const struct protection *protection)
     return host_net_is_up(protection->host_net);
 }
 
-int protection_tun_fd(const struct protection *protection, bool *ret_has_vnet)
+int protection_queue(const struct protection *protection, unsigned worker, bool *ret_has_vnet)
 {
-    return host_net_tun_fd(protection->host_net, ret_has_vnet);
+    const struct tun_device *tun = host_net_tun(protection->host_net);
+    *ret_has_vnet = tun->has_vnet;
+    return worker < tun->count ? tun->fds[worker] : -1;
 }
 
 const char *protection_tun(const struct protection *protection)

@@ -24,6 +24,10 @@ int protection_new(struct loop *loop, const char *run_dir, const struct protecti
 /* Leaves the fence as it is. NULL is accepted. */
 void protection_free(struct protection *protection);
 
+/* How many workers share the TUN, each with a queue of its own; before the first protection_up. One
+ * until then. */
+void protection_set_queues(struct protection *protection, unsigned queues);
+
 /* Before anything else, and at each reload: what may be admitted follows at once; the TUN's
  * settings and the worker's user wait until the next protection_up. `config` is borrowed until the
  * next. */
@@ -41,18 +45,22 @@ int protection_down(struct protection *protection, struct protection_error *erro
 /* The fence goes. Idempotent. */
 int protection_open(struct protection *protection, struct protection_error *error);
 
-/* The worker's requests: 0 or < 0. UDP and TCP by IPPROTO_*. */
-int protection_admit(struct protection *protection, const struct address *address, int protocol);
-int protection_withdraw(struct protection *protection, const struct address *address, int protocol);
-/* A new worker begins: what the last one asked for is withdrawn. */
-void protection_forget_worker(struct protection *protection);
+/* The requests of the worker of this number: 0 or < 0. UDP and TCP by IPPROTO_*. An endpoint is
+ * admitted as long as one of them wants it. */
+int protection_admit(struct protection *protection, unsigned worker, const struct address *address,
+                     int protocol);
+int protection_withdraw(struct protection *protection, unsigned worker,
+                        const struct address *address, int protocol);
+/* A new one begins: what the last one asked for is withdrawn. */
+void protection_forget_worker(struct protection *protection, unsigned worker);
 
-/* What the worker carried is lost: the applications are told. */
-void protection_cut(const struct protection *protection);
+/* What this worker carried is lost: the applications are told. */
+void protection_cut(const struct protection *protection, unsigned worker);
 
 bool protection_is_armed(const struct protection *protection);
 bool protection_is_up(const struct protection *protection);
-int protection_tun_fd(const struct protection *protection, bool *ret_has_vnet); /* while up */
+/* The queue of this worker, borrowed; -1: none for it, or down. */
+int protection_queue(const struct protection *protection, unsigned worker, bool *ret_has_vnet);
 const char *protection_tun(const struct protection *protection);     /* name; "" while down */
 const char *protection_trouble(const struct protection *protection); /* "" for none */
 

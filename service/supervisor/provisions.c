@@ -77,7 +77,7 @@ void provisions_close(struct provisions *provisions)
     provisions->control_path = NULL;
 }
 
-static void send_config(const struct settings *settings, struct worker *worker)
+void provisions_send_config(const struct settings *settings, struct worker *worker)
 {
     worker_send(worker, &(struct ipc_message){.kind = IPC_CONFIG}, &settings->config_fd,
                 settings->config_fd >= 0);
@@ -88,11 +88,13 @@ static void send_doors(const struct doors *doors, struct worker *worker)
     worker_send(worker, &(struct ipc_message){.kind = IPC_LISTEN}, doors->fds, doors->count);
 }
 
-void provisions_hand_over(const struct provisions *provisions, struct worker *worker)
+void provisions_hand_over(const struct provisions *provisions, struct worker *worker,
+                          bool with_control)
 {
-    send_config(&provisions->settings, worker);
+    provisions_send_config(&provisions->settings, worker);
     send_doors(&provisions->doors, worker);
-    worker_send(worker, &(struct ipc_message){.kind = IPC_CONTROL}, &provisions->control_fd, 1);
+    if (with_control)
+        worker_send(worker, &(struct ipc_message){.kind = IPC_CONTROL}, &provisions->control_fd, 1);
     worker_send(worker, &(struct ipc_message){.kind = IPC_STATE_DIR}, &provisions->state_fd, 1);
     worker_send(worker, &(struct ipc_message){.kind = IPC_START}, NULL, 0);
 }
@@ -115,6 +117,8 @@ int renewal_open(const struct provisions *provisions, const char *config_path, s
     if (renewal.settings.user != provisions->settings.user ||
         renewal.settings.group != provisions->settings.group)
         log_notice("another user or group for the worker counts from the service's next start");
+    if (renewal.settings.config->workers != provisions->settings.config->workers)
+        log_notice("another number of workers counts from the service's next start");
     renewal.settings.user = provisions->settings.user;
     renewal.settings.group = provisions->settings.group;
     *ret = renewal;
@@ -135,10 +139,11 @@ static bool are_same(const struct doors *a, const struct doors *b)
     return same;
 }
 
-void renewal_apply(struct renewal *renewal, struct provisions *provisions, struct worker *worker)
+void renewal_apply(struct renewal *renewal, struct provisions *provisions, const struct crew *crew)
 {
-    if (!are_same(&renewal->doors, &provisions->doors))
-        send_doors(&renewal->doors, worker);
+    bool are_others = !are_same(&renewal->doors, &provisions->doors);
+    for (unsigned i = 0; are_others && i < crew_size(crew); i++)
+        send_doors(&renewal->doors, crew_worker(crew, i));
     settings_done(&provisions->settings);
     doors_close(&provisions->doors);
     provisions->settings = renewal->settings;

@@ -3,9 +3,9 @@
 #ifndef SUPERVISOR_PROVISIONS_H
 #define SUPERVISOR_PROVISIONS_H
 
+#include "service/supervisor/crew.h"
 #include "service/supervisor/doors.h"
 #include "service/supervisor/settings.h"
-#include "service/supervisor/worker.h"
 
 struct provisions {
     struct settings settings;
@@ -24,8 +24,10 @@ enum exit_status provisions_open(struct settings *settings, const char *run_dir,
                                  struct provisions_error *error);
 /* Accepts a zeroed one whose descriptors are -1. */
 void provisions_close(struct provisions *provisions);
-/* To a fresh worker, ending with IPC_START. */
-void provisions_hand_over(const struct provisions *provisions, struct worker *worker);
+/* To a fresh worker, ending with IPC_START; control.sock is for one of them alone. */
+void provisions_hand_over(const struct provisions *provisions, struct worker *worker,
+                          bool with_control);
+void provisions_send_config(const struct settings *settings, struct worker *worker);
 
 /* The part that a reload changes. */
 struct renewal {
@@ -36,8 +38,8 @@ struct renewal {
 int renewal_open(const struct provisions *provisions, const char *config_path, struct renewal *ret,
                  struct provisions_error *error);
 void renewal_close(struct renewal *renewal);
-/* The new takes the place of the old, which goes; *renewal is empty then. The worker, which has
- * accepted the configuration, is told of new sockets. */
-void renewal_apply(struct renewal *renewal, struct provisions *provisions, struct worker *worker);
+/* The new takes the place of the old, which goes; *renewal is empty then. The workers, which have
+ * accepted the configuration, are told of new sockets. */
+void renewal_apply(struct renewal *renewal, struct provisions *provisions, const struct crew *crew);
 
 #endif

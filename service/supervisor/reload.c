@@ -23,6 +23,7 @@ static void finish(struct reload *reload, const char *error)
 {
     timer_stop(&reload->due);
     reload->is_waiting = false;
+    reload->asked = reload->accepted = 0;
     if (error)
         log_error("the configuration stays as it was: %s", error);
     else
@@ -30,10 +31,32 @@ static void finish(struct reload *reload, const char *error)
     reload->on_done(reload->owner, error);
 }
 
+/* One that is only starting has the old configuration. */
+static void restart_others(struct reload *reload)
+{
+    for (unsigned i = 0; i < crew_size(reload->crew); i++) {
+        struct worker *worker = crew_worker(reload->crew, i);
+        if (!(reload->accepted & 1u << i) && worker_pid(worker) > 0)
+            worker_restart(worker);
+    }
+}
+
 static void commit(struct reload *reload)
 {
-    renewal_apply(&reload->renewal, reload->provisions, reload->worker);
+    renewal_apply(&reload->renewal, reload->provisions, reload->crew);
+    restart_others(reload);
     finish(reload, NULL);
+}
+
+/* Also those that have not answered yet: they would put it in force later. */
+static void put_workers_back(struct reload *reload)
+{
+    for (unsigned i = 0; i < crew_size(reload->crew); i++) {
+        if (!(reload->asked & 1u << i))
+            continue;
+        reload->ignored[i] += reload->accepted & 1u << i ? 1 : 2;
+        provisions_send_config(&reload->provisions->settings, crew_worker(reload->crew, i));
+    }
 }
 
 static void revert(struct reload *reload, const char *why)
@@ -41,13 +64,14 @@ static void revert(struct reload *reload, const char *why)
     struct protection_error error;
     if (configure(reload, &reload->provisions->settings, &error) < 0)
         log_error("%s", error.text);
+    put_workers_back(reload);
     renewal_close(&reload->renewal);
     finish(reload, why);
 }
 
 static void on_overdue(void *owner)
 {
-    revert(owner, "the worker does not answer");
+    revert(owner, "a worker does not answer");
 }
 
 void reload_init(struct reload *reload, struct loop *loop)
@@ -69,6 +93,17 @@ bool reload_is_waiting(const struct reload *reload)
     return reload->is_waiting;
 }
 
+static void ask_workers(struct reload *reload)
+{
+    for (unsigned i = 0; i < crew_size(reload->crew); i++) {
+        struct worker *worker = crew_worker(reload->crew, i);
+        if (!worker_is_ready(worker))
+            continue;
+        reload->asked |= 1u << i;
+        provisions_send_config(&reload->renewal.settings, worker);
+    }
+}
+
 void reload_start(struct reload *reload)
 {
     struct provisions_error wrong;
@@ -81,32 +116,49 @@ void reload_start(struct reload *reload)
         revert(reload, error.text);
         return;
     }
-    if (!worker_is_ready(reload->worker)) { /* the next one starts with it, at once */
+    if (!crew_has_ready(reload->crew)) { /* the next ones start with it, at once */
         commit(reload);
-        worker_restart(reload->worker);
+        crew_restart(reload->crew);
         return;
     }
-    const struct settings *settings = &reload->renewal.settings;
     reload->is_waiting = true;
     timer_start(&reload->due, ANSWER_MS);
-    worker_send(reload->worker, &(struct ipc_message){.kind = IPC_CONFIG}, &settings->config_fd,
-                settings->config_fd >= 0);
+    ask_workers(reload);
 }
 
-void reload_take(struct reload *reload, const struct ipc_message *message)
+/* It has the old configuration back, or should have. */
+static void take_ignored(struct reload *reload, unsigned number, const struct ipc_message *message)
+{
+    if (--reload->ignored[number] == 0 && message->value < 0)
+        worker_restart(crew_worker(reload->crew, number));
+}
+
+void reload_take(struct reload *reload, unsigned number, const struct ipc_message *message)
 {
     char why[IPC_TEXT_MAX];
-    if (!reload->is_waiting)
+    if (reload->ignored[number] > 0) {
+        take_ignored(reload, number, message);
         return;
-    snprintf(why, sizeof(why), "%s", message->text);
-    if (message->value < 0)
+    }
+    if (!(reload->asked & 1u << number))
+        return;
+    if (message->value < 0) {
+        reload->asked &= ~(1u << number); /* it kept what it had */
+        snprintf(why, sizeof(why), "%s", message->text);
         revert(reload, *why ? report_clean(why) : err_text(message->value));
-    else
+        return;
+    }
+    reload->accepted |= 1u << number;
+    if (reload->accepted == reload->asked)
         commit(reload);
 }
 
-void reload_worker_is_gone(struct reload *reload)
+void reload_worker_is_gone(struct reload *reload, unsigned number)
 {
-    if (reload->is_waiting)
+    bool was_reading = reload->asked & ~reload->accepted & 1u << number;
+    reload->ignored[number] = 0;
+    reload->asked &= ~(1u << number); /* the next one starts with what is in force then */
+    reload->accepted &= ~(1u << number);
+    if (was_reading)
         revert(reload, "the worker ended while it read the new configuration");
 }

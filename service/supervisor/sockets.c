@@ -1,6 +1,7 @@
 #include "service/supervisor/sockets.h"
 
 #include "service/supervisor/netlink.h"
+#include "service/supervisor/steering.h"
 
 #include <errno.h>
 #include <linux/inet_diag.h>
@@ -14,8 +15,7 @@ static const uint32_t wanted_states = ~(1u << TCP_LISTEN);
 
 struct sweep {
     struct netlink *enders; /* another socket: the first is busy listing */
-    const struct address *own;
-    size_t count;
+    const struct sockets_wanted *wanted;
     uint8_t protocol;
     int ended, err;
 };
@@ -35,13 +35,19 @@ static struct nlmsghdr *request(void *buffer, uint16_t type, uint8_t family, uin
     return message;
 }
 
-static bool is_own(const struct sweep *sweep, const struct inet_diag_msg *found)
+static bool is_steered_there(const struct sockets_wanted *wanted, const struct inet_diag_sockid *id)
+{
+    return wanted->queues == 0 || steering_queue(ntohs(id->idiag_sport), ntohs(id->idiag_dport),
+                                                 wanted->queues) == wanted->queue;
+}
+
+static bool is_own(const struct sockets_wanted *wanted, const struct inet_diag_msg *found)
 {
     struct address address = {.family = found->idiag_family == AF_INET ? 4 : 6};
     memcpy(address.ip, found->id.idiag_src, address.family == 4 ? 4 : 16);
     address = address_unmapped(&address);
-    for (size_t i = 0; i < sweep->count; i++) {
-        struct address own = sweep->own[i];
+    for (size_t i = 0; i < sizeof(wanted->own) / sizeof(wanted->own[0]); i++) {
+        struct address own = wanted->own[i];
         own.port = 0;
         if (own.family != 0 && address_is_equal(&own, &address))
             return true;
@@ -54,7 +60,7 @@ static int see(const struct nlmsghdr *message, void *owner)
     struct sweep *sweep = owner;
     char buffer[NETLINK_MESSAGE_BYTES];
     const struct inet_diag_msg *found = mnl_nlmsg_get_payload(message);
-    if (!is_own(sweep, found))
+    if (!is_own(sweep->wanted, found) || !is_steered_there(sweep->wanted, &found->id))
         return MNL_CB_OK;
     int err = netlink_change(sweep->enders, request(buffer, SOCK_DESTROY, found->idiag_family,
                                                     sweep->protocol, &found->id));
@@ -77,16 +83,16 @@ static int sweep_all(struct netlink *lister, struct sweep *sweep)
     return err < 0 ? err : sweep->err;
 }
 
-int sockets_end(const struct address *own, size_t count, bool with_udp)
+int sockets_end(const struct sockets_wanted *wanted)
 {
     struct netlink *lister = NULL;
-    struct sweep sweep = {.own = own, .count = count, .protocol = IPPROTO_TCP};
+    struct sweep sweep = {.wanted = wanted, .protocol = IPPROTO_TCP};
     int err = netlink_open(NETLINK_SOCK_DIAG, &lister);
     if (err == 0)
         err = netlink_open(NETLINK_SOCK_DIAG, &sweep.enders);
     if (err == 0)
         err = sweep_all(lister, &sweep);
-    if (err == 0 && with_udp) {
+    if (err == 0 && wanted->with_udp) {
         sweep.protocol = IPPROTO_UDP;
         err = sweep_all(lister, &sweep);
     }

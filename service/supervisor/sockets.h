@@ -9,8 +9,14 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-/* Every TCP socket, and with `with_udp` every UDP socket, whose own address is one of these (family
- * 0 is none). Returns how many, or < 0; -EOPNOTSUPP: this kernel cannot. */
-int sockets_end(const struct address *own, size_t count, bool with_udp);
+struct sockets_wanted {
+    struct address own[2]; /* family 0: none */
+    bool with_udp;         /* else TCP alone */
+    /* Only those whose packets go to this queue, of so many; `queues` 0: all. */
+    unsigned queue, queues;
+};
+
+/* Returns how many were ended, or < 0; -EOPNOTSUPP: this kernel cannot. */
+int sockets_end(const struct sockets_wanted *wanted);
 
 #endif

@@ -1,5 +1,7 @@
 #include "service/supervisor/standing.h"
 
+#include <string.h>
+
 static bool has_text(const char *text)
 {
     return text && text[0];
@@ -37,4 +39,18 @@ struct standing standing_of(const struct standing_facts *facts)
     if (!facts->has_report)
         return (struct standing){"connecting", "looking for an upstream"};
     return of_report(facts);
+}
+
+static unsigned rank(const char *state)
+{
+    static const char *const ascending[] = {"on", "connecting", "failing", "blocked", "off"};
+    unsigned i = 0;
+    while (i < sizeof(ascending) / sizeof(ascending[0]) && strcmp(ascending[i], state) != 0)
+        i++;
+    return i;
+}
+
+bool standing_is_worse(const struct standing *a, const struct standing *b)
+{
+    return rank(a->state) > rank(b->state);
 }

@@ -26,5 +26,7 @@ struct standing {
 };
 
 struct standing standing_of(const struct standing_facts *facts);
+/* Is `a` further from `on` than `b`? */
+bool standing_is_worse(const struct standing *a, const struct standing *b);
 
 #endif

@@ -130,6 +130,14 @@ static enum exit_status provide(struct startup *startup, const struct startup_op
     return status;
 }
 
+static void choose_workers(struct startup *startup, const struct config *config)
+{
+    startup->workers = crew_choose_size(config->workers, startup->workers_why);
+    if (startup->workers_why[0])
+        log_warning("one worker alone: %s", startup->workers_why);
+    protection_set_queues(startup->protection, startup->workers);
+}
+
 static enum exit_status prepare(struct startup *startup, const struct startup_options *options)
 {
     struct settings settings = {.config_fd = -1};
@@ -148,6 +156,8 @@ static enum exit_status prepare(struct startup *startup, const struct startup_op
         status = clean(startup->protection, &settings);
     if (status == EXIT_FINE)
         status = probe_tun();
+    if (status == EXIT_FINE)
+        choose_workers(startup, settings.config);
     if (status == EXIT_FINE)
         status = provide(startup, options, &settings);
     settings_done(&settings);

@@ -15,6 +15,8 @@ struct startup {
     bool was_wished;               /* on, before this start */
     struct protection *protection; /* armed if was_wished, else this host is clean */
     struct provisions provisions;
+    unsigned workers;               /* how many there are to be */
+    char workers_why[CREW_WHY_MAX]; /* fewer than configured: why */
 };
 
 /* EXIT_FINE, or the status to end with after the one line that was logged. `events` and `owner` are

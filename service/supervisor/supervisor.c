@@ -8,7 +8,7 @@
 #include "service/supervisor/notify.h"
 #include "service/supervisor/power.h"
 #include "service/supervisor/reload.h"
-#include "service/supervisor/report.h"
+#include "service/supervisor/standing.h"
 #include "service/supervisor/startup.h"
 
 #include <errno.h>
@@ -23,8 +23,7 @@ struct supervisor {
     struct loop *loop;
     struct supervisor_options options;
     struct startup ground; /* what was there before any of the following */
-    struct worker *worker;
-    struct report report;
+    struct crew *crew;
     struct main_switch main_switch;
     struct reload reload;
     struct power *power;
@@ -45,21 +44,27 @@ struct supervisor {
 
 /* How things stand */
 
-static struct standing stand(const struct supervisor *supervisor)
+static struct standing stand_of(const struct supervisor *supervisor, unsigned number)
 {
-    const struct report *report = &supervisor->report;
     struct standing_facts facts = {
         .is_armed = protection_is_armed(supervisor->ground.protection),
         .is_stopping = supervisor->is_ending,
         .host_trouble = protection_trouble(supervisor->ground.protection),
-        .worker_is_ready = worker_is_ready(supervisor->worker),
-        .worker_deaths = worker_deaths(supervisor->worker),
-        .worker_trouble = report->trouble,
-        .has_report = report->is_known,
-        .report = report->state,
-        .report_reason = report->reason,
     };
+    crew_add_facts(supervisor->crew, number, &facts);
     return standing_of(&facts);
+}
+
+/* That of the worker that is worst off: a flow may be with any of them. */
+static struct standing stand(const struct supervisor *supervisor)
+{
+    struct standing worst = stand_of(supervisor, 0);
+    for (unsigned i = 1; i < crew_size(supervisor->crew); i++) {
+        struct standing other = stand_of(supervisor, i);
+        if (standing_is_worse(&other, &worst))
+            worst = other;
+    }
+    return worst;
 }
 
 static void on_changed(void *owner)
@@ -84,21 +89,35 @@ static void changed(struct supervisor *supervisor)
     deferred_schedule(&supervisor->changed);
 }
 
+static void describe_workers(const struct supervisor *supervisor, struct power_worker ret[CREW_MAX])
+{
+    for (unsigned i = 0; i < crew_size(supervisor->crew); i++) {
+        struct standing standing = stand_of(supervisor, i);
+        ret[i] = (struct power_worker){standing.state, standing.reason,
+                                       worker_pid(crew_worker(supervisor->crew, i))};
+    }
+}
+
 static void answer(struct supervisor *supervisor, struct power_client *client, const char *error)
 {
     deferred_cancel(&supervisor->changed);
     on_changed(supervisor); /* `since` belongs to the state that is told */
     struct standing standing = stand(supervisor);
+    struct power_worker workers[CREW_MAX];
+    describe_workers(supervisor, workers);
     struct power_status status = {
         .state = standing.state,
         .reason = standing.reason,
-        .upstream = supervisor->report.upstream,
+        .upstream = crew_report(supervisor->crew, 0)->upstream,
         .tun = protection_tun(supervisor->ground.protection),
-        .worker_pid = worker_pid(supervisor->worker),
+        .worker_pid = worker_pid(crew_worker(supervisor->crew, 0)),
         .uptime_s = (loop_now_ms(supervisor->loop) - supervisor->started_at_ms) / 1000,
         .since = supervisor->since,
         .is_armed = protection_is_armed(supervisor->ground.protection),
         .is_wished = supervisor->main_switch.is_wished,
+        .worker_count = crew_size(supervisor->crew),
+        .workers_why = supervisor->ground.workers_why,
+        .workers = workers,
     };
     power_answer(client, &status, error);
 }
@@ -108,7 +127,7 @@ static void answer(struct supervisor *supervisor, struct power_client *client, c
 static void on_tun(void *owner)
 {
     struct supervisor *supervisor = owner;
-    main_switch_hand_tun(&supervisor->main_switch);
+    main_switch_hand_tun_to_all(&supervisor->main_switch);
     changed(supervisor);
 }
 
@@ -124,27 +143,28 @@ static void on_off(void *owner, const char *error)
         answer(supervisor, supervisor->off_clients[i], error);
     supervisor->off_count = 0;
     if (supervisor->is_ending)
-        worker_stop(supervisor->worker);
+        crew_stop(supervisor->crew);
     changed(supervisor);
 }
 
-/* The worker */
+/* The workers */
 
-static void on_worker_started(void *owner)
+static void on_worker_started(void *owner, unsigned number)
 {
     struct supervisor *supervisor = owner;
-    report_worker_is_new(&supervisor->report);
-    protection_forget_worker(supervisor->ground.protection);
-    provisions_hand_over(&supervisor->ground.provisions, supervisor->worker);
+    reload_worker_is_gone(&supervisor->reload, number); /* if it was asked to go, nobody said so */
+    protection_forget_worker(supervisor->ground.protection, number);
+    provisions_hand_over(&supervisor->ground.provisions, crew_worker(supervisor->crew, number),
+                         number == 0);
     changed(supervisor);
 }
 
-static void take_ready(struct supervisor *supervisor)
+static void take_ready(struct supervisor *supervisor, unsigned number)
 {
-    log_notice("the worker is ready pid=%d", (int)worker_pid(supervisor->worker));
+    pid_t pid = worker_pid(crew_worker(supervisor->crew, number));
+    log_notice("the worker is ready worker=%u pid=%d", number + 1, (int)pid);
     supervisor->was_ready = true;
-    report_worker_is_ready(&supervisor->report);
-    main_switch_hand_tun(&supervisor->main_switch);
+    main_switch_hand_tun(&supervisor->main_switch, number);
 }
 
 /* Who starts the service by hand and never had it on wants to know at once, not to watch it try. A
@@ -154,7 +174,7 @@ static bool give_up_if_new(struct supervisor *supervisor)
     struct protection_error error;
     if (supervisor->was_ready || supervisor->ground.was_wished || supervisor->is_ending)
         return false;
-    log_error("%s", supervisor->report.trouble);
+    log_error("%s", crew_report(supervisor->crew, 0)->trouble);
     supervisor->status = EXIT_WORKER;
     supervisor->is_ending = true;
     if (main_switch_off(&supervisor->main_switch, &error) < 0)
@@ -162,9 +182,11 @@ static bool give_up_if_new(struct supervisor *supervisor)
     return true;
 }
 
-static void answer_admission(struct supervisor *supervisor, const struct ipc_message *asked,
-                             int err)
+static void answer_admission(struct supervisor *supervisor, unsigned number,
+                             const struct ipc_message *asked)
 {
+    int err =
+        protection_admit(supervisor->ground.protection, number, &asked->address, asked->value);
     char address[ADDRESS_TEXT_MAX];
     struct ipc_message message = {.kind = IPC_ADMITTED,
                                   .value = err,
@@ -174,44 +196,36 @@ static void answer_admission(struct supervisor *supervisor, const struct ipc_mes
         log_warning("the worker may not speak to this endpoint address=%s: %s",
                     asked->address.family ? address_format(&asked->address, address) : "none",
                     err_text(err));
-    worker_send(supervisor->worker, &message, NULL, 0);
+    worker_send(crew_worker(supervisor->crew, number), &message, NULL, 0);
 }
 
-static void on_worker_message(void *owner, const struct ipc_message *message)
+static void on_worker_message(void *owner, unsigned number, const struct ipc_message *message)
 {
     struct supervisor *supervisor = owner;
     struct protection *protection = supervisor->ground.protection;
     switch (message->kind) {
-    case IPC_READY: take_ready(supervisor); break;
-    case IPC_CONFIGURED: reload_take(&supervisor->reload, message); break;
-    case IPC_TUN_RELEASED: main_switch_was_released(&supervisor->main_switch); break;
-    case IPC_ADMIT:
-        answer_admission(supervisor, message,
-                         protection_admit(protection, &message->address, message->value));
+    case IPC_READY: take_ready(supervisor, number); break;
+    case IPC_CONFIGURED: reload_take(&supervisor->reload, number, message); break;
+    case IPC_TUN_RELEASED: main_switch_was_released(&supervisor->main_switch, number); break;
+    case IPC_ADMIT: answer_admission(supervisor, number, message); break;
+    case IPC_WITHDRAW:
+        protection_withdraw(protection, number, &message->address, message->value);
         break;
-    case IPC_WITHDRAW: protection_withdraw(protection, &message->address, message->value); break;
-    case IPC_REPORT:
-        if (report_take(&supervisor->report, message) < 0)
-            log_warning("the worker reports a state that does not exist");
-        break;
-    case IPC_FAILED:
-        report_take_failure(&supervisor->report, message);
-        give_up_if_new(supervisor);
-        break;
+    case IPC_FAILED: give_up_if_new(supervisor); break;
     default: break;
     }
     changed(supervisor);
 }
 
-static void on_worker_gone(void *owner, int err, const char *why)
+static void on_worker_gone(void *owner, unsigned number, int err, const char *why)
 {
     struct supervisor *supervisor = owner;
-    report_worker_is_gone(&supervisor->report, why);
-    protection_cut(supervisor->ground.protection);
-    reload_worker_is_gone(&supervisor->reload);
-    main_switch_was_released(&supervisor->main_switch);
+    protection_cut(supervisor->ground.protection, number);
+    reload_worker_is_gone(&supervisor->reload, number);
+    main_switch_was_released(&supervisor->main_switch, number);
     if (err == 0 || !give_up_if_new(supervisor))
-        log_warning("%s; it is started again deaths=%u", why, worker_deaths(supervisor->worker));
+        log_warning("%s; it is started again worker=%u deaths=%u", why, number + 1,
+                    worker_deaths(crew_worker(supervisor->crew, number)));
     changed(supervisor);
 }
 
@@ -232,7 +246,7 @@ static void leave_locked(struct supervisor *supervisor)
                 "again; `atlanticd --cleanup` lifts the fence");
 }
 
-static void on_worker_stopped(void *owner)
+static void on_workers_stopped(void *owner)
 {
     struct supervisor *supervisor = owner;
     if (!supervisor->is_ending)
@@ -245,7 +259,7 @@ static void begin_end(struct supervisor *supervisor, bool is_off)
 {
     struct protection_error error;
     if (supervisor->is_ending) { /* a second signal does not wait for anything */
-        on_worker_stopped(supervisor);
+        on_workers_stopped(supervisor);
         return;
     }
     supervisor->is_ending = true;
@@ -253,10 +267,10 @@ static void begin_end(struct supervisor *supervisor, bool is_off)
     if (main_switch_is_going_off(&supervisor->main_switch))
         return; /* on_off goes on from here */
     if (!is_off) {
-        worker_stop(supervisor->worker);
+        crew_stop(supervisor->crew);
     } else if (main_switch_off(&supervisor->main_switch, &error) < 0) {
         log_error("%s", error.text);
-        worker_stop(supervisor->worker);
+        crew_stop(supervisor->crew);
     }
 }
 
@@ -334,7 +348,7 @@ static void on_request(void *owner, enum power_request request, struct power_cli
     case POWER_RELOAD: ask_reload(supervisor, client); break;
     case POWER_CONFIG_CHECK: ask_check(supervisor, client); break;
     case POWER_RESTART:
-        worker_restart(supervisor->worker);
+        crew_restart(supervisor->crew);
         answer(supervisor, client, NULL);
         break;
     }
@@ -368,20 +382,21 @@ static int open_power(struct supervisor *supervisor)
     return power_open(supervisor->loop, &options, on_request, supervisor, &supervisor->power);
 }
 
-static int open_worker(struct supervisor *supervisor)
+static int open_crew(struct supervisor *supervisor)
 {
     const struct settings *settings = &supervisor->ground.provisions.settings;
     const struct worker_options options = {
         .program = supervisor->options.worker, .user = settings->user, .group = settings->group};
-    const struct worker_events events = {on_worker_started, on_worker_message, on_worker_gone,
-                                         on_worker_stopped};
-    return worker_new(supervisor->loop, &options, &events, supervisor, &supervisor->worker);
+    const struct crew_events events = {on_worker_started, on_worker_message, on_worker_gone,
+                                       on_workers_stopped};
+    return crew_new(supervisor->loop, &options, supervisor->ground.workers, &events, supervisor,
+                    &supervisor->crew);
 }
 
 static void init_parts(struct supervisor *supervisor)
 {
     supervisor->main_switch = (struct main_switch){.protection = supervisor->ground.protection,
-                                                   .worker = supervisor->worker,
+                                                   .crew = supervisor->crew,
                                                    .state_dir = supervisor->options.state_dir,
                                                    .on_off = on_off,
                                                    .owner = supervisor,
@@ -389,7 +404,7 @@ static void init_parts(struct supervisor *supervisor)
     main_switch_init(&supervisor->main_switch, supervisor->loop);
     supervisor->reload = (struct reload){.provisions = &supervisor->ground.provisions,
                                          .protection = supervisor->ground.protection,
-                                         .worker = supervisor->worker,
+                                         .crew = supervisor->crew,
                                          .config_path = supervisor->options.config_path,
                                          .on_done = on_reload_done,
                                          .owner = supervisor};
@@ -398,7 +413,7 @@ static void init_parts(struct supervisor *supervisor)
 
 static enum exit_status open_parts(struct supervisor *supervisor)
 {
-    int err = open_worker(supervisor);
+    int err = open_crew(supervisor);
     init_parts(supervisor);
     if (err == 0)
         err = open_power(supervisor);
@@ -459,7 +474,7 @@ enum exit_status supervisor_open(struct loop *loop, const struct supervisor_opti
 
 enum exit_status supervisor_run(struct supervisor *supervisor)
 {
-    worker_start(supervisor->worker);
+    crew_start(supervisor->crew);
     changed(supervisor);
     notify_send("READY=1");
     if (notify_watchdog_ms() > 0)
@@ -477,7 +492,7 @@ void supervisor_close(struct supervisor *supervisor)
     power_close(supervisor->power);
     main_switch_done(&supervisor->main_switch);
     reload_done(&supervisor->reload);
-    worker_free(supervisor->worker);
+    crew_free(supervisor->crew);
     startup_undo(&supervisor->ground);
     free(supervisor);
 }

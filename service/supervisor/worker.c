@@ -108,11 +108,9 @@ static void take_end(struct worker *worker, int wait_status)
         worker->events.on_gone(worker->owner, 0, why);
 }
 
-static void on_child_signal(void *owner, int number)
+void worker_collect(struct worker *worker)
 {
-    struct worker *worker = owner;
     int wait_status;
-    (void)number;
     if (worker->pid <= 0 || waitpid(worker->pid, &wait_status, WNOHANG | WUNTRACED) != worker->pid)
         return;
     if (!WIFSTOPPED(wait_status))
@@ -258,11 +256,6 @@ int worker_new(struct loop *loop, const struct worker_options *options,
     timer_init(&worker->pause, loop, on_pause_over, worker);
     timer_init(&worker->health, loop, on_health, worker);
     deferred_init(&worker->stopped, loop, on_stopped, worker);
-    int err = loop_on_signal(loop, SIGCHLD, on_child_signal, worker);
-    if (err < 0) {
-        free(worker);
-        return err;
-    }
     *ret = worker;
     return 0;
 }

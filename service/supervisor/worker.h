@@ -36,6 +36,9 @@ int worker_new(struct loop *loop, const struct worker_options *options,
 /* Kills what still runs. NULL is accepted. */
 void worker_free(struct worker *worker);
 
+/* SIGCHLD arrived, for this one perhaps. */
+void worker_collect(struct worker *worker);
+
 /* Start it now, and again whenever it ends, until worker_stop. */
 void worker_start(struct worker *worker);
 /* Ask it to end; killed if it takes long. on_stopped comes from the loop. */

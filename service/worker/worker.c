@@ -3,13 +3,13 @@
 #include "base/err.h"
 #include "service/config.h"
 #include "service/control/control.h"
-#include "service/control/usage.h"
+#include "service/control/siblings.h"
 #include "service/engine/engine.h"
 #include "service/ipc.h"
 #include "service/worker/facts.h"
+#include "service/worker/ledger.h"
 #include "service/worker/sandbox.h"
 
-#include <assert.h>
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
@@ -32,13 +32,16 @@ struct worker {
     struct watch *ipc;
     struct config *config;
     struct engine *engine;
-    struct usage *usage;
+    struct ledger ledger;
     struct control *control;
+    unsigned number, count;    /* which of how many workers; 0 of 1 unless we are told */
+    struct siblings *siblings; /* the first one's wires to the others */
     struct facts facts;
     /* Handed over before the start. */
     int listeners[IPC_FDS_MAX];
     size_t listener_count;
-    int control_fd, state_dir;
+    int control_fd, state_dir, names_fd;
+    int sibling_fd; /* where the first one asks us */
     uint64_t wakes_at_ping;
     int exit_status;
     bool is_stopped; /* orders that follow are not carried out any more */
@@ -113,17 +116,10 @@ static void report(void *owner, enum health_state state, const char *reason, con
     send_message(owner, &message);
 }
 
-/* The ledger's counters and a tally are the same four numbers, each in its own folder's words. */
-static_assert(sizeof(struct tally) == sizeof(struct usage_counters) &&
-                  offsetof(struct tally, bytes.down) == offsetof(struct usage_counters, down) &&
-                  offsetof(struct tally, requests) == offsetof(struct usage_counters, requests) &&
-                  offsetof(struct tally, blocked) == offsetof(struct usage_counters, blocked),
-              "one is counted up as the other");
-
 static struct tally *find_tally(void *owner, const char *upstream)
 {
     struct worker *worker = owner;
-    return (struct tally *)usage_counters(worker->usage, upstream);
+    return ledger_tally(&worker->ledger, upstream);
 }
 
 static void on_blocked(void *owner)
@@ -148,6 +144,51 @@ static void fail(struct worker *worker, int err, const char *text)
     stop(worker, 1);
 }
 
+/* --- the other workers ------------------------------------------------------------------------ */
+
+/* Another one began to count: what it counts is ours to book. */
+static void on_sibling_counting(void *owner)
+{
+    struct worker *worker = owner;
+    if (worker->ledger.usage)
+        usage_note(worker->ledger.usage);
+}
+
+static void on_counting(void *owner)
+{
+    struct worker *worker = owner;
+    if (worker->control)
+        control_note_counting(worker->control);
+}
+
+static void take_place(struct worker *worker, const struct ipc_message *message, int names_fd)
+{
+    worker->number = (unsigned)message->value;
+    worker->count = message->flag;
+    worker->names_fd = names_fd;
+    if (worker->number == 0 && worker->count > 1)
+        worker->siblings = siblings_new(worker->loop, on_sibling_counting, worker);
+}
+
+static void take_sibling(struct worker *worker, unsigned number, int fd)
+{
+    int err = 0;
+
+    if (worker->siblings) {
+        err = siblings_set(worker->siblings, number, fd);
+    } else if (worker->control && worker->number > 0) {
+        err = control_serve(worker->control, fd);
+    } else {
+        if (worker->sibling_fd >= 0)
+            close(worker->sibling_fd);
+        worker->sibling_fd = fd;
+    }
+    if (err < 0)
+        log_error("cannot use the wire to another worker err=\"%s\"", err_text(err));
+}
+
+/* --- configuration and start ------------------------------------------------------------------ */
+
 static void take_config(struct worker *worker, const int *fds, size_t count)
 {
     struct config_error error = {"out of memory"};
@@ -162,6 +203,7 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
             fail(worker, err, error.text);
         return;
     }
+    config_divide(config, worker->count);
     if (worker->engine) {
         err = engine_configure(worker->engine, config, &engine_error);
         send_text(worker, IPC_CONFIGURED, err, err < 0 ? engine_error.text : "");
@@ -177,20 +219,24 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
 
 static int open_ledger(struct worker *worker)
 {
-    struct usage_options options = {.dir_fd = worker->state_dir};
-    return usage_open(worker->loop, &options, &worker->usage);
+    return ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->number,
+                       worker->count, on_counting, worker);
 }
 
 static int open_engine(struct worker *worker, struct engine_error *error)
 {
     const struct engine_host host = {admit, withdraw, report, find_tally, on_blocked, worker};
+    int err;
 
     worker->engine = engine_new(worker->loop, &host);
-    if (!worker->engine)
-        return -ENOMEM;
+    err = worker->engine ? 0 : -ENOMEM;
+    if (err == 0 && worker->names_fd >= 0)
+        err = engine_share_names(worker->engine, worker->names_fd);
+    if (err < 0)
+        return err;
     engine_keep_lists(worker->engine, worker->state_dir);
     engine_set_state_dir(worker->engine, worker->state_dir);
-    int err = engine_keep_rules(worker->engine, worker->state_dir);
+    err = engine_keep_rules(worker->engine, worker->state_dir);
     if (err < 0)
         log_error("your own rules end with this worker err=\"%s\"", err_text(err));
     return engine_configure(worker->engine, worker->config, error);
@@ -200,11 +246,16 @@ static int open_control(struct worker *worker)
 {
     int listener = worker->control_fd;
     struct control_source source = facts_source(&worker->facts);
-    struct control_options options = {getgid(), &source, worker->usage};
+    struct control_options options = {getgid(), &source, worker->ledger.usage, worker->siblings};
+    int sibling = worker->sibling_fd, err;
 
     worker->facts = (struct facts){worker->loop, worker->engine, loop_now_ms(worker->loop)};
     worker->control_fd = -1;
-    return control_open(worker->loop, listener, &options, &worker->control);
+    err = control_open(worker->loop, listener, &options, &worker->control);
+    if (err < 0 || sibling < 0)
+        return err;
+    worker->sibling_fd = -1;
+    return control_serve(worker->control, sibling);
 }
 
 static int open_doors(struct worker *worker)
@@ -215,7 +266,8 @@ static int open_doors(struct worker *worker)
     worker->listener_count = 0;
     if (count > 0)
         err = engine_listen(worker->engine, worker->listeners, count);
-    return err == 0 && worker->control_fd >= 0 ? open_control(worker) : err;
+    bool is_asked = worker->control_fd >= 0 || worker->number > 0;
+    return err == 0 && is_asked ? open_control(worker) : err;
 }
 
 static void start(struct worker *worker)
@@ -300,6 +352,15 @@ static void carry_out(struct worker *worker, const struct ipc_message *message, 
         *count = 0;
         worker->state_dir = given ? fds[0] : -1;
         return;
+    case IPC_PLACE:
+        *count = 0;
+        take_place(worker, message, given ? fds[0] : -1);
+        return;
+    case IPC_SIBLING:
+        *count = 0;
+        if (given)
+            take_sibling(worker, (unsigned)message->value, fds[0]);
+        return;
     case IPC_START: start(worker); return;
     case IPC_TUN:
         *count = 0;
@@ -358,7 +419,8 @@ int worker_new(struct loop *loop, int ipc_fd, struct worker **ret)
     if (worker) {
         worker->loop = loop;
         worker->ipc_fd = ipc_fd;
-        worker->control_fd = worker->state_dir = -1;
+        worker->control_fd = worker->state_dir = worker->names_fd = worker->sibling_fd = -1;
+        worker->count = 1;
         worker->exit_status = 1;
         err = watch_open(loop, ipc_fd, on_ipc, worker, &worker->ipc);
     }
@@ -374,20 +436,27 @@ int worker_new(struct loop *loop, int ipc_fd, struct worker **ret)
     return 0;
 }
 
+static void close_given(int fd)
+{
+    if (fd >= 0)
+        close(fd);
+}
+
 void worker_free(struct worker *worker)
 {
     if (!worker)
         return;
     control_close(worker->control);
+    siblings_free(worker->siblings);
     engine_free(worker->engine);
-    usage_close(worker->usage);
+    ledger_close(&worker->ledger);
     config_unref(worker->config);
     for (size_t i = 0; i < worker->listener_count; i++)
         close(worker->listeners[i]);
-    if (worker->control_fd >= 0)
-        close(worker->control_fd);
-    if (worker->state_dir >= 0)
-        close(worker->state_dir);
+    close_given(worker->control_fd);
+    close_given(worker->state_dir);
+    close_given(worker->names_fd);
+    close_given(worker->sibling_fd);
     watch_close(worker->ipc);
     close(worker->ipc_fd);
     free(worker);

@@ -22,8 +22,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
     const struct control_source source = {.check = check};
     const struct control_context context = {.source = &source};
-    bool failed;
-    cJSON *answer = control_answer(&context, (const char *)data, size, &failed);
+    struct control_reply reply = control_answer(&context, (const char *)data, size);
+    cJSON *answer = reply.answer;
+    bool failed = reply.has_failed;
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
     assert(failed == (error != NULL));
     assert(failed == !cJSON_GetObjectItemCaseSensitive(answer, "result"));
@@ -31,6 +32,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     char *text = cJSON_PrintUnformatted(answer);
     assert(text && !strchr(text, '\n'));
     cJSON_free(text);
+    cJSON_Delete(reply.params);
     cJSON_Delete(answer);
     return 0;
 }

@@ -63,7 +63,7 @@ static int ask(struct admission *admission, const char *text, int protocol)
 {
     struct address address = at(text);
     struct fence_admitted ignored;
-    return admission_ask(admission, &address, protocol, &ignored);
+    return admission_ask(admission, 0, &address, protocol, &ignored);
 }
 
 static bool admits(const struct admission *admission, const char *text, int protocol)
@@ -148,7 +148,7 @@ static void a_request_is_judged(void **state)
     assert_int_equal(ask(admission, "198.51.100.7:9", IPPROTO_ICMP), -EINVAL);
     struct fence_admitted ignored;
     struct address none = {0};
-    assert_int_equal(admission_ask(admission, &none, IPPROTO_TCP, &ignored), -EINVAL);
+    assert_int_equal(admission_ask(admission, 0, &none, IPPROTO_TCP, &ignored), -EINVAL);
 }
 
 static void a_mapped_address_is_what_it_maps(void **state)
@@ -188,9 +188,9 @@ static void there_is_a_limit(void **state)
     assert_int_equal(ask(admission, "198.51.100.7:9999", IPPROTO_TCP), ERR_LIMIT);
     struct fence_admitted gone;
     struct address one = at("198.51.100.7:10000");
-    assert_int_equal(admission_withdraw(admission, &one, IPPROTO_TCP, &gone), 0);
+    assert_int_equal(admission_withdraw(admission, 0, &one, IPPROTO_TCP, &gone), 0);
     assert_true(address_is_equal(&gone.address, &one));
-    assert_int_equal(admission_withdraw(admission, &one, IPPROTO_TCP, &gone), 1);
+    assert_int_equal(admission_withdraw(admission, 0, &one, IPPROTO_TCP, &gone), 1);
     assert_int_equal(ask(admission, "198.51.100.7:9999", IPPROTO_TCP), 0);
 }
 
@@ -199,7 +199,7 @@ static void what_the_file_names_cannot_be_withdrawn(void **state)
     struct admission *admission = configure(state, by_address, "/dev/null");
     struct fence_admitted ignored;
     struct address one = at("192.168.1.9:1080");
-    assert_int_equal(admission_withdraw(admission, &one, IPPROTO_TCP, &ignored), 1);
+    assert_int_equal(admission_withdraw(admission, 0, &one, IPPROTO_TCP, &ignored), 1);
     assert_true(admits(admission, "192.168.1.9:1080", IPPROTO_TCP));
 }
 
@@ -225,7 +225,24 @@ static void a_reload_judges_again(void **state)
     admission = configure(state, by_address, "/dev/null");
     assert_false(admits(admission, "10.0.0.1:1080", IPPROTO_TCP));
     assert_true(admits(admission, "198.51.100.7:1080", IPPROTO_TCP));
-    admission_forget(admission);
+    admission_forget(admission, 0);
+    assert_false(admits(admission, "198.51.100.7:1080", IPPROTO_TCP));
+}
+
+static void what_several_workers_want_stays_until_the_last(void **state)
+{
+    struct admission *admission = configure(state, by_address, "/dev/null");
+    struct address one = at("198.51.100.7:1080");
+    struct fence_admitted gone;
+    for (unsigned worker = 0; worker < 3; worker++)
+        assert_int_equal(admission_ask(admission, worker, &one, IPPROTO_TCP, &gone), worker > 0);
+    assert_int_equal(admission->asked_count, 1);
+    assert_int_equal(admission_withdraw(admission, 1, &one, IPPROTO_TCP, &gone), 1);
+    admission_forget(admission, 0);
+    assert_true(admits(admission, "198.51.100.7:1080", IPPROTO_TCP));
+    assert_int_equal(admission_withdraw(admission, 1, &one, IPPROTO_TCP, &gone), 1);
+    assert_true(admits(admission, "198.51.100.7:1080", IPPROTO_TCP));
+    assert_int_equal(admission_withdraw(admission, 2, &one, IPPROTO_TCP, &gone), 0);
     assert_false(admits(admission, "198.51.100.7:1080", IPPROTO_TCP));
 }
 
@@ -245,6 +262,7 @@ int main(void)
         in_house(what_the_file_names_cannot_be_withdrawn),
         in_house(direct_admits_all_and_its_dns_servers),
         in_house(a_reload_judges_again),
+        in_house(what_several_workers_want_stays_until_the_last),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -88,13 +88,13 @@ static int set_up(void **state)
 static cJSON *ask(struct lab *lab, const char *method, const char *params)
 {
     char line[256];
-    bool has_failed;
     snprintf(line, sizeof(line), "{\"method\":\"%s\",\"params\":{%s}}", method, params);
-    cJSON *answer = control_answer(&lab->context, line, strlen(line), &has_failed);
-    if (has_failed)
-        return answer;
-    cJSON *result = cJSON_DetachItemFromObject(answer, "result");
-    cJSON_Delete(answer);
+    struct control_reply reply = control_answer(&lab->context, line, strlen(line));
+    cJSON_Delete(reply.params);
+    if (reply.has_failed)
+        return reply.answer;
+    cJSON *result = cJSON_DetachItemFromObject(reply.answer, "result");
+    cJSON_Delete(reply.answer);
     return result;
 }
 

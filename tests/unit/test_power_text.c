@@ -41,7 +41,8 @@ static struct power_status sample(void)
                                  .uptime_s = 7,
                                  .since = 1000,
                                  .is_armed = true,
-                                 .is_wished = true};
+                                 .is_wished = true,
+                                 .worker_count = 1};
 }
 
 static void answers_in_lines(void **state)
@@ -51,7 +52,20 @@ static void answers_in_lines(void **state)
     char *text = power_format(&status, NULL);
     assert_string_equal(text, "state=on\nreason=\nupstream=home\nworker_pid=42\nuptime_s=7\n"
                               "fence=armed\ntun=atlantic-tun0\nwish=on\nsince=1000\n"
-                              "version=" ATLANTIC_VERSION "\n\n");
+                              "version=" ATLANTIC_VERSION "\nworkers=1\nworkers_why=\n\n");
+    free(text);
+}
+
+static void several_workers_have_a_line_each(void **state)
+{
+    (void)state;
+    struct power_status status = sample();
+    const struct power_worker workers[] = {{"on", "", 42}, {"connecting", "it was\nkilled", 0}};
+    status.worker_count = 2;
+    status.workers = workers;
+    char *text = power_format(&status, NULL);
+    assert_non_null(strstr(text, "\nworkers=2\nworkers_why=\nworker.1=42 on\n"
+                                 "worker.2=0 connecting it was\\nkilled\n\n"));
     free(text);
 }
 
@@ -73,6 +87,7 @@ int main(void)
         cmocka_unit_test(knows_its_words),
         cmocka_unit_test(refuses_everything_else),
         cmocka_unit_test(answers_in_lines),
+        cmocka_unit_test(several_workers_have_a_line_each),
         cmocka_unit_test(escapes_what_would_break_a_line),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -73,6 +73,16 @@ static void trouble_of_the_host_blocks(void **state)
     expect(facts, "blocked", "the service is stopping");
 }
 
+static void what_is_worse_counts(void **state)
+{
+    (void)state;
+    const struct standing ascending[] = {
+        {"on", ""}, {"connecting", ""}, {"failing", ""}, {"blocked", ""}};
+    for (size_t i = 0; i < 4; i++)
+        for (size_t j = 0; j < 4; j++)
+            assert_int_equal(standing_is_worse(&ascending[i], &ascending[j]), i > j);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -81,6 +91,7 @@ int main(void)
         cmocka_unit_test(without_a_report_it_connects),
         cmocka_unit_test(deaths_in_a_row_are_a_failure),
         cmocka_unit_test(trouble_of_the_host_blocks),
+        cmocka_unit_test(what_is_worse_counts),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
