@@ -12,7 +12,7 @@
 enum {
     CLIENT_TIMEOUT_MS = 5000,
     CLIENT_CHANGE_TIMEOUT_MS = 60 * 1000,
-    CLIENT_ANSWER_KEYS_MAX = 32
+    CLIENT_ANSWER_KEYS_MAX = 64
 };
 
 /* The supervisor's answer. Unknown keys are kept; a missing one reads as "". */

@@ -69,6 +69,44 @@ static void test_on(void **state)
                    "today     20.3 MB down, 1.5 kB up, 5 requests, 1 blocked\n");
 }
 
+static const char three_text[] = "state=failing\nreason=it died\nupstream=home\nworker_pid=812\n"
+                                 "uptime_s=7\nfence=armed\ntun=\nwish=on\nsince=1700003600\n"
+                                 "version=0.1.0\nworkers=3\nworkers_why=\nworker.1=812 on\n"
+                                 "worker.2=813 connecting\nworker.3=0 failing it died\n\n";
+
+static void test_several_workers(void **state)
+{
+    (void)state;
+    assert_printed(merge(three_text,
+                         "{\"workers\":[{\"worker\":1,\"tcp\":4,\"udp\":1},"
+                         "{\"worker\":2,\"tcp\":5,\"udp\":0},7]}",
+                         NULL),
+                   false,
+                   "Failing: nothing leaves this computer, and it keeps trying: it died; see: "
+                   "journalctl -u atlanticd; or give up protection: atlantic off.\n"
+                   "since     0 s\n"
+                   "fence     armed\n"
+                   "process   3 workers, service up 7 s\n"
+                   "worker 1  on, process 812, 4 TCP, 1 UDP\n"
+                   "worker 2  connecting, process 813, 5 TCP, 0 UDP\n"
+                   "worker 3  failing, no process: it died\n");
+}
+
+static void test_fewer_workers_than_wanted(void **state)
+{
+    (void)state;
+    assert_printed(
+        merge("state=off\nreason=\nworker_pid=5\nuptime_s=5\nfence=open\nworkers=1\n"
+              "workers_why=this kernel is old\n\n",
+              NULL, NULL),
+        false,
+        "Off: traffic leaves this computer as if Atlantic were not installed; turn it on "
+        "with: atlantic on.\n"
+        "fence       open\n"
+        "process     worker 5, service up 5 s\n"
+        "one worker  this kernel is old\n");
+}
+
 static void test_off(void **state)
 {
     (void)state;
@@ -133,6 +171,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_on),
         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_several_workers),
+        cmocka_unit_test(test_fewer_workers_than_wanted),
         cmocka_unit_test(test_headlines),
         cmocka_unit_test(test_json),
     };

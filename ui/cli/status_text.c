@@ -3,6 +3,7 @@
 #include "ui/cli/rules_text.h"
 #include "ui/cli/table.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -27,6 +28,54 @@ static void copy_member(cJSON *to, const cJSON *from, const char *name, cJSON *f
     cJSON_AddItemToObject(to, name, item ? cJSON_Duplicate(item, true) : fallback);
 }
 
+/* "PID STATE REASON", as power.sock tells it. */
+static cJSON *parse_worker(const char *text)
+{
+    char state[16] = "";
+    int pid = 0, size = 0;
+    cJSON *worker = cJSON_CreateObject();
+    if (sscanf(text, "%d %15s%n", &pid, state, &size) < 2)
+        size = (int)strlen(text);
+    text += size;
+    text += strspn(text, " ");
+    cJSON_AddNumberToObject(worker, "pid", pid);
+    cJSON_AddStringToObject(worker, "state", state);
+    cJSON_AddStringToObject(worker, "reason", text);
+    return worker;
+}
+
+/* What the workers say themselves is in their own list, one after the other but for those that do
+ * not answer. */
+static void add_conversations(cJSON *worker, int number, const cJSON *told)
+{
+    const cJSON *one;
+    cJSON_ArrayForEach(one, told)
+    {
+        if (number_at(one, "worker") != number)
+            continue;
+        copy_member(worker, one, "tcp", cJSON_CreateNull());
+        copy_member(worker, one, "udp", cJSON_CreateNull());
+    }
+}
+
+/* Only where there are several. */
+static void add_worker_list(cJSON *status, const struct client_power *power, const cJSON *told)
+{
+    char key[24];
+    cJSON *workers = NULL;
+    for (int number = 1;; number++) {
+        snprintf(key, sizeof(key), "worker.%d", number);
+        const char *text = client_power_get(power, key);
+        if (!*text)
+            return;
+        cJSON *worker = parse_worker(text);
+        add_conversations(worker, number, told);
+        if (!workers)
+            workers = cJSON_AddArrayToObject(status, "workers");
+        cJSON_AddItemToArray(workers, worker);
+    }
+}
+
 cJSON *status_merge(const struct client_power *power, const cJSON *worker, const cJSON *today)
 {
     static const char *const texts[] = {"state", "reason", "upstream", "fence",
@@ -42,6 +91,9 @@ cJSON *status_merge(const struct client_power *power, const cJSON *worker, const
     copy_member(status, worker, "counters", cJSON_CreateObject());
     if (cJSON_GetObjectItemCaseSensitive(worker, "filter"))
         copy_member(status, worker, "filter", NULL);
+    add_worker_list(status, power, cJSON_GetObjectItemCaseSensitive(worker, "workers"));
+    if (*client_power_get(power, "workers_why"))
+        cJSON_AddStringToObject(status, "workers_why", client_power_get(power, "workers_why"));
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(today, "total");
     if (total)
         cJSON_AddItemToObject(status, "today", cJSON_Duplicate(total, true));
@@ -112,13 +164,38 @@ static void add_worker(struct table *table, const cJSON *status)
     long long pid = number_at(status, "worker_pid"), uptime_s = number_at(status, "uptime_s");
     if (uptime_s < 0)
         return;
-    if (pid > 0)
+    int count = cJSON_GetArraySize(cJSON_GetObjectItemCaseSensitive(status, "workers"));
+    if (count > 1)
+        snprintf(text, sizeof(text), "%d workers, service up %s", count,
+                 table_duration((uint64_t)uptime_s * 1000, figure));
+    else if (pid > 0)
         snprintf(text, sizeof(text), "worker %lld, service up %s", pid,
                  table_duration((uint64_t)uptime_s * 1000, figure));
     else
         snprintf(text, sizeof(text), "no worker, service up %s",
                  table_duration((uint64_t)uptime_s * 1000, figure));
     add_line(table, "process", text);
+}
+
+static void add_workers(struct table *table, const cJSON *status)
+{
+    const cJSON *worker;
+    int number = 0;
+    cJSON_ArrayForEach(worker, cJSON_GetObjectItemCaseSensitive(status, "workers"))
+    {
+        char name[24], text[512], flows[80] = "", process[32] = "no process";
+        const char *reason = text_at(worker, "reason");
+        if (number_at(worker, "pid") > 0)
+            snprintf(process, sizeof(process), "process %lld", number_at(worker, "pid"));
+        if (number_at(worker, "tcp") >= 0)
+            snprintf(flows, sizeof(flows), ", %lld TCP, %lld UDP", number_at(worker, "tcp"),
+                     number_at(worker, "udp"));
+        snprintf(name, sizeof(name), "worker %d", ++number);
+        snprintf(text, sizeof(text), "%s, %s%s%s%s", text_at(worker, "state"), process, flows,
+                 *reason ? ": " : "", reason);
+        add_line(table, name, text);
+    }
+    add_line(table, "one worker", text_at(status, "workers_why"));
 }
 
 static void add_upstreams(struct table *table, const cJSON *status)
@@ -191,6 +268,7 @@ void status_print(const cJSON *status, long long now_s, bool has_colour, FILE *t
     add_line(table, "fence", text_at(status, "fence"));
     add_line(table, "device", text_at(status, "tun"));
     add_worker(table, status);
+    add_workers(table, status);
     add_upstreams(table, status);
     add_counters(table, status);
     add_rules(table, status);
