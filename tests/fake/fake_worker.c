@@ -15,6 +15,9 @@
  *   datagram ADDR   the same by UDP
  *   echo            what comes from the TUN goes back with source and destination exchanged
  *
+ * A line that begins with "@N " is for worker N alone, of several; so are log lines of theirs
+ * marked, but for the first one's.
+ *
  * It reads its lines again whenever "script" was replaced (SIGUSR1). */
 #include "base/err.h"
 #include "service/ipc.h"
@@ -37,6 +40,7 @@ static bool is_dumb, lingers, keeps_tun, has_vnet, echoes, is_started;
 static char refusal[IPC_TEXT_MAX];
 static int senders[SENDERS_MAX];
 static int sender_count;
+static int own_number = 1;
 static volatile sig_atomic_t must_read;
 
 static void on_user_signal(int number)
@@ -49,7 +53,10 @@ static void note(const char *text)
 {
     int fd = openat(state_dir, "log", O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
     if (fd >= 0) {
-        dprintf(fd, "%s\n", text);
+        char mark[16] = "";
+        if (own_number > 1)
+            snprintf(mark, sizeof(mark), "@%d ", own_number);
+        dprintf(fd, "%s%s\n", mark, text); /* in one piece: others write too */
         close(fd);
     }
 }
@@ -104,6 +111,15 @@ static void open_sender(const char *target, int type)
         close(fd);
 }
 
+/* NULL: it is for somebody else. */
+static char *own_part(char *line)
+{
+    if (*line != '@')
+        return line;
+    char *rest = strchr(line, ' ');
+    return rest && atoi(line + 1) == own_number ? rest + 1 : NULL;
+}
+
 static void obey(char *line)
 {
     char *rest = strchr(line, ' ');
@@ -140,14 +156,15 @@ static void read_script(bool is_first)
     FILE *file = fd < 0 ? NULL : fdopen(fd, "r");
     while (file && fgets(line, sizeof(line), file)) {
         line[strcspn(line, "\n")] = '\0';
-        if (is_first && strncmp(line, "fail ", 5) == 0) {
+        char *own = own_part(line);
+        if (own && is_first && strncmp(own, "fail ", 5) == 0) {
             struct ipc_message message = {.kind = IPC_FAILED, .value = -EINVAL};
-            snprintf(message.text, sizeof(message.text), "%.*s", IPC_TEXT_MAX - 1, line + 5);
+            snprintf(message.text, sizeof(message.text), "%.*s", IPC_TEXT_MAX - 1, own + 5);
             say(&message);
             exit(3);
         }
-        if (!is_first)
-            obey(line);
+        if (own && !is_first)
+            obey(own);
     }
     if (file)
         fclose(file);
@@ -189,11 +206,13 @@ static void take(const struct ipc_message *message, const int *fds, size_t count
     switch (message->kind) {
     case IPC_CONFIG:
         if (is_started) {
+            note("config");
             struct ipc_message answer = {.kind = IPC_CONFIGURED, .value = *refusal ? -EINVAL : 0};
             memcpy(answer.text, refusal, sizeof(refusal));
             say(&answer);
         }
         break;
+    case IPC_PLACE: own_number = message->value + 1; break;
     case IPC_STATE_DIR:
         state_dir = fds[0];
         keeps = true;

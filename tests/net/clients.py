@@ -239,6 +239,38 @@ def udp_sockets(address, port, count, most_ms):
     sys.stdin.read()
 
 
+def is_echoed(sock):
+    try:
+        sock.sendall(b"still there?\n")
+        return sock.recv(100) == b"250 still there?\n"
+    except OSError:
+        return False
+
+
+def talk(address, port, count):
+    """Connections to servers.banner; for each line of its input it says how many of them still carry."""
+    socks = [connect(address, port, 10) for _ in range(int(count))]
+    for sock in socks:
+        sock.recv(100)
+    print(len(socks), flush=True)
+    for _ in sys.stdin:
+        socks = [sock for sock in socks if is_echoed(sock)]
+        print(len(socks), flush=True)
+
+
+def udp_peers(address, port, count):
+    """Echo of one socket's datagrams from `count` addresses behind each other, all at once."""
+    first = int.from_bytes(socket.inet_aton(address), "big")
+    peers = [socket.inet_ntoa((first + i).to_bytes(4, "big")) for i in range(int(count))]
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.settimeout(10)
+        for peer in peers:
+            sock.sendto(peer.encode(), (peer, int(port)))
+        heard = {sock.recvfrom(100) for _ in peers}
+    if heard != {(peer.encode(), (peer, int(port))) for peer in peers}:
+        raise SystemExit(f"heard {heard}")
+
+
 def steady(address, port):
     """Reads from servers.paced; between two lines of its input it counts, and then says which share of
     that server's pace it had."""
