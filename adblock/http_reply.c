@@ -8,7 +8,10 @@ void http_reply_start(struct http_reply *reply, const struct http_head *request)
     size_t size = method.size < sizeof(reply->method) - 1 ? method.size : sizeof(reply->method) - 1;
     memcpy(reply->method, method.data, size);
     reply->method[size] = '\0';
-    reply->may_upgrade = http_head_find(request, "upgrade") != NULL;
+    /* HTTP/2 in the clear would carry requests that nobody judges; browsers never ask for it, and
+     * RFC 9113 takes it back. */
+    reply->may_upgrade =
+        http_head_find(request, "upgrade") && !http_head_has_token(request, "upgrade", "h2c");
     reply->state = HTTP_REPLY_HEAD;
 }
 

@@ -13,8 +13,10 @@
 #define LOG_MODULE "flow"
 #include "base/log.h"
 
-/* A client on a web port speaks first, at once. One that does not is let through unnamed. */
-enum { SNIFF_TIMEOUT_MS = 300 };
+/* A client on a web port speaks first, at once. For one that does not the target is dialed, and
+ * whoever speaks first then decides. A hello that was begun is waited for to its end: nobody can
+ * answer half of it. */
+enum { SNIFF_TIMEOUT_MS = 300, HELLO_TIMEOUT_MS = 10000, TLS_HANDSHAKE = 0x16 };
 
 /* A client that got refusals from the gate may ask for something else on the same connection. */
 enum { GATE_IDLE_MS = 60000 };
@@ -32,8 +34,10 @@ struct tcp_flow {
     struct connect *connect;
     struct stream *upstream;
     struct relay *relay;
-    bool is_judged; /* as far as a name can be had */
-    bool is_gated;  /* the client's stream passes through a gate */
+    bool is_judged;        /* as far as a name can be had */
+    bool is_gated;         /* the client's stream passes through a gate */
+    bool is_hello_awaited; /* it was begun */
+    bool is_silent;        /* the client said nothing for a while: the target may speak first */
     struct timer sniffing;
 };
 
@@ -279,22 +283,54 @@ static bool is_clear_port(uint16_t port)
     return port == 80 || port == 8080;
 }
 
+/* How the client began, as far as it did: its first byte, or < 0. */
+static int first_byte(const struct tcp_flow *flow)
+{
+    struct span span;
+    int got = stream_peek(flow->client, &span, 1);
+    return got > 0 && span.size > 0 ? *(const uint8_t *)span.data : -1;
+}
+
+/* The target is there, or will be soon. */
+static void await_first_word(struct tcp_flow *flow)
+{
+    flow->is_silent = true;
+    if (flow->upstream)
+        sniff(flow);
+    else
+        dial(flow);
+}
+
 /* It may want to hear the server first, or be a connection that a browser keeps for later: what it
- * asks for then, in the clear, is judged as well. */
+ * asks for then, in the clear, is judged as well, and the name of a late hello too. */
 static void on_silence(struct tcp_flow *flow)
 {
     const char *host = cached_host(flow);
-    int err = 0;
+    int first = first_byte(flow), err = 0;
+    bool is_hello = first == TLS_HANDSHAKE;
+    bool is_clear = !is_hello && is_clear_port(flow->flow.target.address.port);
 
+    if (is_hello && !flow->is_hello_awaited) {
+        flow->is_hello_awaited = true;
+        if (timer_start(&flow->sniffing, HELLO_TIMEOUT_MS) < 0)
+            refuse(flow, -ENOMEM);
+        return;
+    }
     flow_set_host(&flow->flow, host);
     if (is_blocked(flow, "address", host))
         err = ERR_BLOCKED;
-    else if (is_clear_port(flow->flow.target.address.port))
+    else if (is_hello || (flow->is_silent && first < 0))
+        err = -ETIMEDOUT;
+    else if (is_clear)
         err = put_gate(flow);
-    if (err < 0)
+    if (err == -ETIMEDOUT)
+        drop(flow, err);
+    else if (err < 0)
         refuse(flow, err);
-    else
+    else if (is_clear || first >= 0)
         go_on(flow);
+    else
+        await_first_word(flow);
 }
 
 /* A SYN alone makes nobody dial: it may be one of a flood, from nowhere. The door gives those up.
@@ -311,6 +347,13 @@ static void on_sniff_timeout(void *owner)
         refuse(flow, -ENOMEM);
 }
 
+/* It begins after all: as long as for one that began at once. */
+static int end_silence(struct tcp_flow *flow)
+{
+    flow->is_silent = false;
+    return timer_start(&flow->sniffing, SNIFF_TIMEOUT_MS);
+}
+
 static void look(void *owner)
 {
     struct tcp_flow *flow = owner;
@@ -325,16 +368,33 @@ static void look(void *owner)
         stop_sniffing(flow, found, sniff.host[0] ? sniff.host : cached_host(flow));
     else if (got == ERR_EOF || got == SNIFF_MAX_BYTES)
         stop_sniffing(flow, SNIFF_UNKNOWN, cached_host(flow));
+    else if (got > 0 && flow->is_silent && end_silence(flow) < 0)
+        refuse(flow, -ENOMEM);
+}
+
+/* The target speaks first, or is gone: there is no hello to wait for. */
+static void on_upstream_word(void *owner)
+{
+    struct tcp_flow *flow = owner;
+    struct span span;
+
+    if (stream_peek(flow->upstream, &span, 1) != 0)
+        stop_sniffing(flow, SNIFF_UNKNOWN, cached_host(flow));
 }
 
 static void sniff(struct tcp_flow *flow)
 {
+    uint64_t idle_ms = flow->traffic->relay.idle_timeout_ms; /* 0: none */
+    uint64_t wait_ms = flow->is_silent ? idle_ms : (uint64_t)SNIFF_TIMEOUT_MS;
+
     flow->flow.state = FLOW_SNIFFING;
-    if (timer_start(&flow->sniffing, SNIFF_TIMEOUT_MS) < 0) {
+    if (wait_ms > 0 && timer_start(&flow->sniffing, wait_ms) < 0) {
         refuse(flow, -ENOMEM);
         return;
     }
     stream_set_owner(flow->client, look, flow);
+    if (flow->upstream)
+        stream_set_owner(flow->upstream, on_upstream_word, flow);
     look(flow);
 }
 

@@ -63,6 +63,18 @@ static void test_an_upgrade_that_was_asked_for(void **state)
     assert_int_equal(follow(&request, "HTTP/1.1 101 Yes\r\n\r\nanything"), HTTP_REPLY_TUNNEL);
 }
 
+/* Requests of HTTP/2 would pass unseen. */
+static void test_no_upgrade_to_http_2(void **state)
+{
+    static const char text[] = "GET / HTTP/1.1\r\nHost: a\r\nUpgrade: h2c\r\n"
+                               "Connection: upgrade, http2-settings\r\n\r\n";
+    struct http_head request;
+    (void)state;
+    assert_true(http_head_parse_request(text, sizeof(text) - 1, &request, NULL) > 0);
+    assert_int_equal(follow(&request, "HTTP/1.1 101 Yes\r\n\r\nanything"), HTTP_REPLY_LOST);
+    assert_int_equal(follow(&request, "HTTP/1.1 204 No\r\n\r\n"), HTTP_REPLY_DONE);
+}
+
 static void test_bytes_without_a_request(void **state)
 {
     (void)state;
@@ -78,6 +90,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_states),
         cmocka_unit_test(test_an_upgrade_that_was_asked_for),
+        cmocka_unit_test(test_no_upgrade_to_http_2),
         cmocka_unit_test(test_bytes_without_a_request),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,7 +14,7 @@
 
 #include <cmocka.h>
 
-enum { SNIFF_MS = 300, REFUSED_MS = 60000 };
+enum { SNIFF_MS = 300, HELLO_MS = 10000, REFUSED_MS = 60000 };
 
 #define WEB  "198.51.100.1:443"
 #define HTTP "198.51.100.1:80"
@@ -132,8 +132,8 @@ static void test_silence_is_let_through(void **state)
     assert_int_equal(lab->proxy.accepted, 0);
     engine_lab_pass(&lab->engine, 1);
     engine_lab_wait_size(&lab->engine, &lab->proxy.accepted, 1);
-    tcp_flow_lab_say(lab, "late", 4);
-    tcp_flow_lab_hear(lab, 4);
+    tcp_flow_lab_say(lab, "late\r\n", 6);
+    tcp_flow_lab_hear(lab, 6);
 }
 
 static void test_a_syn_alone_makes_nobody_dial(void **state)
@@ -147,8 +147,91 @@ static void test_a_syn_alone_makes_nobody_dial(void **state)
     lab->inbound->client->stream.is_opening = false;
     engine_lab_pass(&lab->engine, SNIFF_MS);
     engine_lab_wait_size(&lab->engine, &lab->proxy.accepted, 1);
-    tcp_flow_lab_say(lab, "late", 4);
+    tcp_flow_lab_say(lab, "late\r\n", 6);
+    tcp_flow_lab_hear(lab, 6);
+}
+
+/* What may be the begin of a request is waited for as long as if it had come at once. */
+static void test_a_late_word_without_an_end(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+
+    tcp_flow_lab_knock(lab, "tun", WEB);
+    engine_lab_pass(&lab->engine, SNIFF_MS);
+    engine_lab_wait_size(&lab->engine, &lab->proxy.accepted, 1);
+    tcp_flow_lab_say(lab, "word", 4);
+    engine_lab_settle(&lab->engine);
+    assert_int_equal(lab->heard_size, 0);
+    engine_lab_pass(&lab->engine, SNIFF_MS);
     tcp_flow_lab_hear(lab, 4);
+}
+
+static void test_a_late_hello_is_judged(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+    uint8_t hello[512];
+    size_t size = tcp_flow_lab_hello("ads.example", hello);
+
+    tcp_flow_lab_knock(lab, "tun", WEB);
+    engine_lab_pass(&lab->engine, 10ULL * SNIFF_MS);
+    engine_lab_wait_size(&lab->engine, &lab->proxy.accepted, 1);
+    engine_lab_pass(&lab->engine, 100ULL * SNIFF_MS);
+    tcp_flow_lab_say(lab, hello, size);
+    engine_lab_settle(&lab->engine);
+    assert_true(lab->inbound->client->is_aborted);
+    assert_string_equal(last_refusal(lab)->kind, "tls");
+}
+
+/* Half a hello is of no use to a server either. */
+static void test_a_slow_hello_is_waited_for(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+    uint8_t hello[512];
+    size_t size = tcp_flow_lab_hello("ads.example", hello);
+
+    tcp_flow_lab_knock(lab, "tun", WEB);
+    tcp_flow_lab_say(lab, hello, 40);
+    engine_lab_pass(&lab->engine, 10ULL * SNIFF_MS);
+    assert_int_equal(lab->proxy.accepted, 0);
+    tcp_flow_lab_say(lab, hello + 40, size - 40);
+    engine_lab_settle(&lab->engine);
+    assert_true(lab->inbound->client->is_aborted);
+    assert_string_equal(last_refusal(lab)->kind, "tls");
+}
+
+static void test_a_hello_without_an_end_is_given_up(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+    uint8_t hello[512];
+
+    tcp_flow_lab_hello("good.example", hello);
+    tcp_flow_lab_knock(lab, "tun", WEB);
+    tcp_flow_lab_say(lab, hello, 40);
+    engine_lab_pass(&lab->engine, SNIFF_MS);
+    engine_lab_pass(&lab->engine, HELLO_MS - 1);
+    assert_false(lab->inbound->client->is_aborted);
+    engine_lab_pass(&lab->engine, 1);
+    assert_true(lab->inbound->client->is_aborted);
+    assert_int_equal(lab->proxy.accepted, 0);
+}
+
+static void greet_first(struct loopback_peer *peer)
+{
+    if (loopback_socks5_greet(peer) && peer->size == 0)
+        loopback_say(peer, "220 mail", 8);
+}
+
+/* Nobody may call that port his own: where the server begins, it begins. */
+static void test_a_server_may_break_the_silence(void **state)
+{
+    struct tcp_flow_lab *lab = *state;
+
+    lab->proxy.on_bytes = greet_first;
+    tcp_flow_lab_knock(lab, "tun", WEB);
+    engine_lab_pass(&lab->engine, SNIFF_MS);
+    tcp_flow_lab_hear(lab, 8);
+    assert_memory_equal(lab->heard, "220 mail", 8);
+    assert_int_equal(tcp_flow_lab_flow(lab)->state, FLOW_RELAYING);
 }
 
 static void test_silence_towards_a_blocked_names_address(void **state)
@@ -290,12 +373,6 @@ static void test_a_late_request_is_judged_too(void **state)
     assert_memory_equal(lab->heard, "HTTP/1.1 403", 12);
 }
 
-static void greet_first(struct loopback_peer *peer)
-{
-    if (loopback_socks5_greet(peer) && peer->size == 0)
-        loopback_say(peer, "220 mail", 8);
-}
-
 static void test_a_server_that_speaks_first(void **state)
 {
     struct tcp_flow_lab *lab = *state;
@@ -363,6 +440,11 @@ int main(void)
         lab_test(test_a_shared_address),
         lab_test(test_silence_is_let_through),
         lab_test(test_a_syn_alone_makes_nobody_dial),
+        lab_test(test_a_late_word_without_an_end),
+        lab_test(test_a_late_hello_is_judged),
+        lab_test(test_a_slow_hello_is_waited_for),
+        lab_test(test_a_hello_without_an_end_is_given_up),
+        lab_test(test_a_server_may_break_the_silence),
         lab_test(test_silence_towards_a_blocked_names_address),
         lab_test(test_garbage_does_not_wait),
         lab_test(test_an_end_instead_of_words),
