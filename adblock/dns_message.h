@@ -15,7 +15,15 @@
 #include <stdint.h>
 #include <sys/types.h>
 
-enum { DNS_A = 1, DNS_CNAME = 5, DNS_SOA = 6, DNS_AAAA = 28, DNS_SVCB = 64, DNS_HTTPS = 65 };
+enum {
+    DNS_A = 1,
+    DNS_NS = 2,
+    DNS_CNAME = 5,
+    DNS_SOA = 6,
+    DNS_AAAA = 28,
+    DNS_SVCB = 64,
+    DNS_HTTPS = 65
+};
 enum {
     DNS_NOERROR = 0,
     DNS_FORMERR = 1,
@@ -94,6 +102,9 @@ int dns_message_parse_answer(const void *data, size_t size, const struct dns_que
  * ends it. Returns 0, or 1 if it was ended, or -EBADMSG. */
 typedef bool dns_lead_fn(void *owner, const char *name, const struct address *address);
 int dns_message_each_lead(const uint8_t *data, size_t size, dns_lead_fn *fn, void *owner);
+/* The name servers that an answer names (NS), in all of its records; the same otherwise. Resolvers
+ * that are asked for recursion mostly name none. */
+int dns_message_each_server(const uint8_t *data, size_t size, dns_lead_fn *fn, void *owner);
 /* Take the keys of Encrypted Client Hello from SVCB and HTTPS records, in place. The message keeps
  * its size. Returns how many, or -EBADMSG. */
 int dns_message_hide_ech(uint8_t *data, size_t size);

@@ -117,7 +117,11 @@ static int find_records(const uint8_t *data, size_t size, struct dns_reader *ret
     return 0;
 }
 
-int dns_message_each_lead(const uint8_t *data, size_t size, dns_lead_fn *fn, void *owner)
+typedef int record_fn(const uint8_t *data, const struct dns_record *record, dns_lead_fn *fn,
+                      void *owner);
+
+static int each_record(const uint8_t *data, size_t size, record_fn *lead, dns_lead_fn *fn,
+                       void *owner)
 {
     struct dns_reader reader;
     unsigned count;
@@ -127,11 +131,33 @@ int dns_message_each_lead(const uint8_t *data, size_t size, dns_lead_fn *fn, voi
         struct dns_record record;
         if (dns_read_record(&reader, &record) < 0)
             return -EBADMSG;
-        int result = lead_by_record(data, &record, fn, owner);
+        int result = lead(data, &record, fn, owner);
         if (result != 0)
             return result;
     }
     return 0;
+}
+
+int dns_message_each_lead(const uint8_t *data, size_t size, dns_lead_fn *fn, void *owner)
+{
+    return each_record(data, size, lead_by_record, fn, owner);
+}
+
+static int lead_to_server(const uint8_t *data, const struct dns_record *record, dns_lead_fn *fn,
+                          void *owner)
+{
+    char server[NAME_MAX_BYTES + 1];
+    struct dns_reader name = {data, record->data_at + record->data_size, record->data_at};
+    if (record->class != DNS_CLASS_IN || record->type != DNS_NS)
+        return 0;
+    if (dns_read_name(&name, 1, server) < 0 || name.at != name.size)
+        return -EBADMSG;
+    return fn(owner, server, NULL) ? 0 : 1;
+}
+
+int dns_message_each_server(const uint8_t *data, size_t size, dns_lead_fn *fn, void *owner)
+{
+    return each_record(data, size, lead_to_server, fn, owner);
 }
 
 /* Names elsewhere may be pointers to what comes later in the message, so nothing may move but

@@ -167,8 +167,10 @@ void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *si
         .types = TYPES_ANY,
     };
     read_action(&record, &rule, answer);
-    if (slice_ends(owner, SLICE(".rpz-nsdname")) || slice_ends(owner, SLICE(".rpz-nsip")))
-        return sink->on_dropped(sink, "asks about name servers");
+    if (slice_ends(owner, SLICE(".rpz-nsip")))
+        return sink->on_dropped(sink, "asks about addresses of name servers");
+    if (slice_ends(owner, SLICE(".rpz-nsdname"))) /* asked about under that very name */
+        rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;
     if (read_trigger(owner, SLICE(".rpz-client-ip"), address, sizeof(address))) {
         rule.kind = RULE_MASK;
         rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;

@@ -1,6 +1,6 @@
-/* Response policy zones (draft-vixie-dnsop-dns-rpz): the zone file as text. QNAME, client-ip and
- * rpz-ip triggers are kept; nsdname and nsip ask about name servers, which a client of resolvers
- * never meets, and are dropped. */
+/* Response policy zones (draft-vixie-dnsop-dns-rpz): the zone file as text. QNAME, client-ip,
+ * rpz-ip and nsdname triggers are kept, the last ones for answers that name servers; nsip asks
+ * about addresses of name servers, which a client of resolvers never meets, and is dropped. */
 #ifndef ADBLOCK_LIST_RPZ_H
 #define ADBLOCK_LIST_RPZ_H
 

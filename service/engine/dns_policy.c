@@ -289,12 +289,30 @@ static bool try_lead(void *owner, const char *name, const struct address *addres
     return !trial->is_listed || try_name(trial, name);
 }
 
+/* Policy zones speak of name servers under a name that no host has. */
+static bool try_server(void *owner, const char *name, const struct address *address)
+{
+    static const char mark[] = ".rpz-nsdname";
+    char server[NAME_MAX_BYTES + 1];
+    size_t size = strlen(name);
+
+    (void)address;
+    if (size + sizeof(mark) > sizeof(server))
+        return true;
+    memcpy(server, name, size);
+    memcpy(server + size, mark, sizeof(mark));
+    return try_name(owner, server);
+}
+
 enum dns_judgement dns_policy_judge(struct dns_policy *policy, const struct dns_asked *asked,
                                     bool is_listed, const uint8_t *answer, size_t size)
 {
     struct trial trial = {policy, asked, is_listed, DNS_JUDGED_GOOD};
 
     if (dns_message_each_lead(answer, size, try_lead, &trial) < 0)
+        return DNS_JUDGED_BROKEN;
+    if (trial.judgement == DNS_JUDGED_GOOD && is_listed &&
+        dns_message_each_server(answer, size, try_server, &trial) < 0)
         return DNS_JUDGED_BROKEN;
     return trial.judgement;
 }

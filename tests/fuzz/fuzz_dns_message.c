@@ -97,6 +97,7 @@ static void read_leads(uint8_t *data, size_t size)
 {
     size_t before = 0, after = 0;
     int result = dns_message_each_lead(data, size, note_lead, &before);
+    dns_message_each_server(data, size, note_lead, &(size_t){0});
     if (dns_message_hide_ech(data, size) < 0 || result < 0)
         return;
     assert(dns_message_each_lead(data, size, note_lead, &after) == result && before == after);

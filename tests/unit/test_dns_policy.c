@@ -24,7 +24,9 @@ static const char rpz[] = "$TTL 60\n@ SOA ns. me. 1 1 1 1 1\n  NS ns.\n"
                           "drop.example CNAME rpz-drop.\n"
                           "tcp.example CNAME rpz-tcp-only.\n"
                           "nodata.example CNAME *.\n"
-                          "32.77.2.0.192.rpz-ip CNAME .\n";
+                          "32.77.2.0.192.rpz-ip CNAME .\n"
+                          "*.badhost.example.rpz-nsdname CNAME .\n"
+                          "ns.evil.example.rpz-nsdname CNAME .\n";
 
 static struct filter *filter;
 static struct decisions decisions;
@@ -220,6 +222,25 @@ static void test_answers(void **state)
     assert_non_null(strstr(text, "\tA\t0.0.0.0"));
 }
 
+/* Where a server says whose name servers it asked. */
+static void test_name_servers_of_answers(void **state)
+{
+    (void)state;
+    assert_int_equal(
+        judge("a.example", DNS_A,
+              LINES("a.example. 60 IN A 192.0.2.1", "", "example. 60 IN NS ns.evil.example.")),
+        DNS_JUDGED_BLOCKED);
+    assert_int_equal(judge("example", 2, LINES("example. 60 IN NS ns1.badhost.example.")),
+                     DNS_JUDGED_BLOCKED);
+    assert_int_equal(
+        judge("a.example", DNS_A,
+              LINES("a.example. 60 IN A 192.0.2.1", "", "example. 60 IN NS ns.good.example.")),
+        DNS_JUDGED_GOOD);
+    assert_int_equal(judge("a.example", DNS_A, LINES("a.example. 60 IN CNAME ns.evil.example.")),
+                     DNS_JUDGED_GOOD); /* as a host it is like others */
+    assert_int_equal(policy.stats.blocked, 2);
+}
+
 static void test_rebinding(void **state)
 {
     static const char *const lines[] = {
@@ -334,6 +355,7 @@ int main(void)
         policy_test(test_names_that_stay),
         policy_test(test_answers),
         policy_test(test_rebinding),
+        policy_test(test_name_servers_of_answers),
         cmocka_unit_test_setup_teardown(test_stand_ins, setup_stand_ins, teardown_stand_ins),
         cmocka_unit_test_setup_teardown(test_names_without_stand_ins, setup_stand_ins,
                                         teardown_stand_ins),
