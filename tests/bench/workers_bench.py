@@ -18,7 +18,7 @@ from candidates import AtlanticItself
 from lab import BUILD
 
 STREAMS = 10
-PERIOD_US = 5000
+PERIOD_US = 20000
 V1, V2 = "/sys/fs/cgroup/cpu", "/sys/fs/cgroup"
 
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from configs import DIRECT, config, socks5
-from lab import PROXY4, WEB4, check, main, wait_for
+from lab import DNS4, PROXY4, WEB4, check, main, wait_for
 from test_state import differences, host_state
 from test_tcp import CLIENTS, app
 from test_usage import SIZE, expected, minus, rows_of, servers
@@ -154,6 +154,34 @@ def names(lab):
     check(talk.alive() == HELD, "it does not carry")
 
 
+def pages(lab, url, count, *words):
+    """How many of so many requests, each on a connection of its own, were answered by the web server."""
+    done = lab.app(["sh", "-c", f"for i in $(seq {count}); do curl -s --max-time 10 {' '.join(words)} {url}; done"],
+                   seconds=120)
+    return done.stdout.count("hello from")
+
+
+def decisions(lab):
+    """A pause and a name that was denied in passing hold for both, and so do stand-in addresses"""
+    lab.web()
+    dns = f"  servers: ['tls://{DNS4}#dns.example']\n  ca_file: {lab.dir}/ca.pem\n  mode: stand-in\n"
+    lab.dns()
+    lab.microsocks()
+    atlantic = lab.atlantic(config(lab, [socks5()], TWO, dns=dns))
+    atlantic.on()
+    wait_for("both workers", lambda: all_ready(atlantic))
+    to = f"::{WEB4}:"
+    check(pages(lab, "http://web.example/hello", 12) == 12, "by stand-in addresses")
+    check(pages(lab, "http://ads.example/hello", 12, "--connect-to", to) == 0, "blocked before the pause")
+    check(atlantic.cli("pause", "1h").returncode == 0, "pause")
+    check(pages(lab, "http://ads.example/hello", 12, "--connect-to", to) == 12, "paused")
+    check(atlantic.cli("resume").returncode == 0, "resume")
+    check(pages(lab, "http://ads.example/hello", 12, "--connect-to", to) == 0, "blocked after the pause")
+    os.kill(worker_pids(atlantic)[0], signal.SIGKILL)
+    wait_for("it to come back", lambda: all_ready(atlantic))
+    check(pages(lab, "http://web.example/hello", 12) == 12, "by stand-in addresses of the worker before")
+
+
 def udp(lab):
     """One socket's datagrams stay with one worker, whomever they go to; fragments arrive too"""
     lab.dns()
@@ -232,5 +260,5 @@ def on_off_reload(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("workers", [spread, one_is_killed, usage_over_kills, names, udp, local_endpoint,
+    sys.exit(main("workers", [spread, one_is_killed, usage_over_kills, names, decisions, udp, local_endpoint,
                               on_off_reload]))
