@@ -103,6 +103,14 @@ struct filter_stats filter_list_stats(const struct filter *filter, size_t list)
     };
 }
 
+const char *filter_list_name(const struct filter *filter, size_t list)
+{
+    const struct image_list *lists = filter->image.sections[IMAGE_LISTS].data;
+    return list < filter->image.sections[IMAGE_LISTS].count
+               ? image_string(&filter->image, lists[list].name)
+               : NULL;
+}
+
 struct filter_stats filter_stats(const struct filter *filter)
 {
     struct filter_stats total = {.memory_bytes = sizeof(*filter) + filter->image.size};

@@ -159,6 +159,8 @@ struct filter_stats {
 };
 struct filter_stats filter_stats(const struct filter *filter);
 /* The same of one list, by its place among the sources; all 0 where there is none. */
+/* What that list is called; NULL where there is none. */
+const char *filter_list_name(const struct filter *filter, size_t list);
 struct filter_stats filter_list_stats(const struct filter *filter, size_t list);
 
 #endif

@@ -1,6 +1,7 @@
 #define XXH_INLINE_ALL
 #include "adblock/list_plan.h"
 
+#include "adblock/list_place.h"
 #include "adblock/list_texts.h"
 #include "base/err.h"
 #include "blocklists/builtin.h"
@@ -31,15 +32,19 @@ static const char *const *copy_texts(const char *const *texts, size_t count, boo
 }
 
 static struct lists_source *copy_sources(const struct lists_source *sources, size_t count,
-                                         bool *failed)
+                                         int folder, bool *failed)
 {
     struct lists_source *copies = calloc(count + 1, sizeof(*copies));
     *failed |= !copies;
     for (size_t i = 0; copies && i < count; i++) {
+        char path[LIST_PLACE_PATH_MAX];
+        if (sources[i].url)
+            list_place_path(folder, list_place_key(sources[i].url), path);
         copies[i] = sources[i];
         copies[i].name = copy_text(sources[i].name, failed);
         copies[i].category = copy_text(sources[i].category, failed);
-        copies[i].path = copy_text(sources[i].path, failed);
+        copies[i].path = copy_text(sources[i].url ? path : sources[i].path, failed);
+        copies[i].url = copy_text(sources[i].url, failed);
         copies[i].text = copy_text(sources[i].text, failed);
     }
     return copies;
@@ -66,6 +71,7 @@ void list_plan_free(struct list_plan *plan)
         free_text(options->sources[i].name);
         free_text(options->sources[i].category);
         free_text(options->sources[i].path);
+        free_text(options->sources[i].url);
         free_text(options->sources[i].text);
     }
     free((void *)(uintptr_t)options->sources);
@@ -161,14 +167,14 @@ static int look(struct list_plan *plan, char *ret_error, size_t capacity)
     return 0;
 }
 
-int list_plan_new(const struct lists_options *options, struct list_plan **ret, char *ret_error,
-                  size_t capacity)
+int list_plan_new(const struct lists_options *options, int folder, struct list_plan **ret,
+                  char *ret_error, size_t capacity)
 {
     struct list_plan *plan = calloc(1, sizeof(*plan));
     bool failed = !plan;
     if (plan) {
         plan->options = *options;
-        plan->options.sources = copy_sources(options->sources, options->count, &failed);
+        plan->options.sources = copy_sources(options->sources, options->count, folder, &failed);
         plan->options.allow = copy_texts(options->allow, options->allow_count, &failed);
         plan->options.deny = copy_texts(options->deny, options->deny_count, &failed);
     }

@@ -16,10 +16,12 @@ struct list_plan {
     size_t size; /* bytes of all files */
 };
 
-/* 0; < 0 with one line in ret_error: a file that cannot be read or is no list, a name that is none.
+/* Downloads are looked for in `folder` (-1: nowhere); one that is not there yet is an empty list
+ * for now, and has its path from here on. 0; < 0 with one line in ret_error: a file that cannot be
+ * read or is no list, a name that is none.
  */
-int list_plan_new(const struct lists_options *options, struct list_plan **ret, char *ret_error,
-                  size_t capacity);
+int list_plan_new(const struct lists_options *options, int folder, struct list_plan **ret,
+                  char *ret_error, size_t capacity);
 void list_plan_free(struct list_plan *plan); /* NULL is accepted */
 
 #endif

@@ -117,7 +117,7 @@ static int complain_file(struct complaint *complaint, const struct lists_source 
 
 static bool may_be_missing(const struct lists_source *list, int err)
 {
-    return err == -ENOENT && list->is_downloaded;
+    return err == -ENOENT && list->url;
 }
 
 int list_text_look(const struct lists_source *list, struct stat *ret, char *ret_error,

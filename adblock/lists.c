@@ -139,7 +139,7 @@ int lists_set(struct lists *lists, const struct lists_options *options, char *re
               size_t capacity)
 {
     struct list_plan *plan;
-    int err = list_plan_new(options, &plan, ret_error, capacity);
+    int err = list_plan_new(options, lists->folder, &plan, ret_error, capacity);
     if (err < 0)
         return err;
     if (lists->running) {
@@ -157,7 +157,7 @@ int lists_set(struct lists *lists, const struct lists_options *options, char *re
 int lists_check(const struct lists_options *options, char *ret_error, size_t capacity)
 {
     struct list_plan *plan;
-    int err = list_plan_new(options, &plan, ret_error, capacity);
+    int err = list_plan_new(options, -1, &plan, ret_error, capacity);
     if (err == 0)
         list_plan_free(plan);
     return err;

@@ -14,10 +14,10 @@ struct lists;
 
 struct lists_source {
     const char *name, *category;
-    const char *path; /* NULL: see text */
-    const char *text; /* the list itself; with neither: the built-in one */
+    /* Where it is; with none of these it is the built-in one. */
+    const char *path, *url; /* of a file; of a download, see list_place.h */
+    const char *text;       /* the list itself */
     enum filter_format format;
-    bool is_downloaded; /* may not be there yet: then it is an empty list for now */
 };
 
 struct lists_options {

@@ -16,7 +16,12 @@
 
 #define CONFIG_PATH "/etc/atlantic/atlantic.yaml"
 
-enum { CONFIG_UPSTREAM_NAME_MAX = 63, CONFIG_UPSTREAM_ADDRESSES_MAX = 8, CONFIG_LISTEN_MAX = 8 };
+enum {
+    CONFIG_UPSTREAM_NAME_MAX = 63,
+    CONFIG_UPSTREAM_ADDRESSES_MAX = 8,
+    CONFIG_LISTEN_MAX = 8,
+    CONFIG_LISTS_MAX = 64,
+};
 
 enum config_upstream_kind {
     CONFIG_DIRECT,
@@ -84,8 +89,11 @@ struct config_dns {
     bool prefetches;  /* popular names are asked for again before their time is over */
 };
 
+/* Where a list is: in a file, at a URL, or what the catalogue says (then the rest comes from
+ * there). */
 struct config_list {
-    char *name, *file, *format, *category; /* format "auto", "hosts", "domains", ... */
+    char *name, *format, *category; /* format "auto", "hosts", "domains", ... */
+    char *file, *url, *catalogue;   /* one of them */
     bool enabled;
 };
 
@@ -101,10 +109,16 @@ struct config_schedule {
 
 struct config_filter {
     bool enabled;
-    bool builtin; /* the list that comes with Atlantic */
-    struct config_list *lists;
+    bool builtin;              /* the list that comes with Atlantic */
+    struct config_list *lists; /* those of the categories too */
     unsigned lists_count;
-    char **allow; /* names: themselves and everything below */
+    char **categories; /* whose recommended lists are in force */
+    unsigned categories_count;
+    char **rules; /* the user's own, in the syntax of adblock lists */
+    unsigned rules_count;
+    uint32_t update_every_s; /* 0: never by itself */
+    char *ca_file;           /* for downloads; NULL: the system's */
+    char **allow;            /* names: themselves and everything below */
     unsigned allow_count;
     char **deny;
     unsigned deny_count;

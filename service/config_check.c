@@ -19,23 +19,10 @@ int config_fail_at(struct config_yaml *yaml, const char *path, const char *forma
     return config_yaml_fail(yaml, config_yaml_nearest(yaml, path), "%s", error.text);
 }
 
-static int complete_lists(struct config_filter *filter)
-{
-    for (unsigned i = 0; i < filter->lists_count; i++) {
-        struct config_list *list = &filter->lists[i];
-        if (list->name || !list->file)
-            continue;
-        list->name = strndup(strrchr(list->file, '/') + 1, 63);
-        if (!list->name)
-            return -ENOMEM;
-    }
-    return 0;
-}
-
 int config_complete(struct config_yaml *yaml, struct config *config)
 {
     int result = config_complete_upstreams(yaml, config);
-    return result < 0 ? result : complete_lists(&config->filter);
+    return result < 0 ? result : config_complete_lists(yaml, &config->filter);
 }
 
 static int check_family(struct config_yaml *yaml, const char *path, const struct address *address,
@@ -124,28 +111,6 @@ static int check_dns(struct config_yaml *yaml, const struct config *config)
     return result < 0 ? result : check_blocking(yaml, &config->dns);
 }
 
-static int check_lists(struct config_yaml *yaml, const struct config_filter *filter)
-{
-    char path[PATH_MAX_BYTES];
-    for (unsigned i = 0; i < filter->lists_count; i++) {
-        const struct config_list *list = &filter->lists[i];
-        snprintf(path, sizeof(path), "filter.lists[%u].name", i);
-        if (!list->file)
-            return config_fail_at(yaml, path, "this list has no 'file'; give the path of one");
-        if (strcmp(list->name, "builtin") == 0 || list->name[0] == '\0')
-            return config_fail_at(yaml, path, "a list cannot be called '%s'; choose another name",
-                                  list->name);
-        for (unsigned j = 0; j < i; j++) {
-            if (strcmp(list->name, filter->lists[j].name) == 0)
-                return config_fail_at(yaml, path,
-                                      "there is a list called '%s' already; give this "
-                                      "one another name",
-                                      list->name);
-        }
-    }
-    return 0;
-}
-
 static bool is_category(const struct config_filter *filter, const char *category)
 {
     for (unsigned i = 0; i < filter->lists_count; i++)
@@ -159,7 +124,7 @@ static bool is_list(const struct config_filter *filter, const char *name)
     for (unsigned i = 0; i < filter->lists_count; i++)
         if (strcmp(filter->lists[i].name, name) == 0)
             return true;
-    return strcmp(name, "built-in") == 0;
+    return strcmp(name, "built-in") == 0 || (strcmp(name, "rules") == 0 && filter->rules_count > 0);
 }
 
 static int check_schedules(struct config_yaml *yaml, const struct config_filter *filter)
@@ -198,7 +163,7 @@ static int check_filter(struct config_yaml *yaml, const struct config_filter *fi
                                   filter->deny[i]);
         }
     }
-    int result = check_lists(yaml, filter);
+    int result = config_check_lists(yaml, filter);
     return result < 0 ? result : check_schedules(yaml, filter);
 }
 

@@ -14,6 +14,11 @@ int config_check(struct config_yaml *yaml, const struct config *config);
 int config_complete_upstreams(struct config_yaml *yaml, struct config *config);
 int config_check_upstreams(struct config_yaml *yaml, const struct config *config);
 
+/* And for the lists (service/config_lists.c): the catalogue's and the categories' become lists like
+ * the others. */
+int config_complete_lists(struct config_yaml *yaml, struct config_filter *filter);
+int config_check_lists(struct config_yaml *yaml, const struct config_filter *filter);
+
 /* Complain about the value at a path such as "dns.servers[1]", or about the nearest thing above it
  * that the file has; returns -EINVAL. */
 __attribute__((format(printf, 3, 4))) int config_fail_at(struct config_yaml *yaml, const char *path,

@@ -2,7 +2,7 @@
 
 _atlantic()
 {
-    local commands='on off status restart reload usage flows blocked filter config pause resume allow deny rules'
+    local commands='on off status restart reload usage flows blocked filter config lists pause resume allow deny rules'
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' sub='' i
     COMPREPLY=()
@@ -54,6 +54,13 @@ _atlantic()
         status) choices+=' --json --watch --wait' ;;
         usage) choices+=' --json --by --from --to' ;;
         flows | blocked) choices+=' --json --limit' ;;
+        lists)
+            case $sub in
+                '') choices='update catalogue --json --wait --help' ;;
+                update) choices='--json --wait' ;;
+                catalogue) choices='--json' ;;
+            esac
+            ;;
         pause) choices+=' --json 5m 15m 1h' ;;
         resume | rules) choices+=' --json' ;;
         allow | deny) choices+=' --json --for' ;;

@@ -19,6 +19,8 @@
  * total, sequence flows         {limit}: flows [], total blocked       {limit}: what was refused
  * last, the newest first: blocked [] filter.check  {host | url, source_url, type}: verdict, list,
  * rule methods       {}: methods []
+ *   lists           {}: lists [{name, rules, dropped, update {checked, changed, error}}], problem
+ *   lists.update    {name}: started; without a name all that come from URLs
  *   filter.explain  as filter.check: also filter {}, and every rule that matches: matches []
  *   filter.rules    {}: filter {state, paused_until, paused_left_ms, rules []}
  *   filter.allow, filter.deny  {name, seconds}: the same. Without seconds, for ever
@@ -107,12 +109,24 @@ struct control_verdict {
     char list[128], rule[512];
 };
 
+/* A list of the filter. Times are Unix seconds, 0 for none. */
+struct control_list {
+    const char *name, *category, *format, *place; /* place: URL or file; NULL for neither */
+    bool is_enabled;
+    uint64_t names, rules, exceptions, cosmetic, dropped;
+    bool is_downloaded, is_running; /* the rest is of one that is downloaded */
+    int64_t checked_s, changed_s, due_s;
+    unsigned failures;
+    const char *error;
+};
+
 /* Receive what a source has to tell; false: no more, please. */
 typedef bool control_counter_fn(void *to, const char *group, const char *name, uint64_t value);
 typedef bool control_upstream_fn(void *to, const struct control_upstream *upstream);
 typedef bool control_flow_fn(void *to, const struct control_flow *flow);
 typedef bool control_rule_fn(void *to, const struct control_rule *rule);
 typedef bool control_match_fn(void *to, const struct control_verdict *match);
+typedef bool control_list_fn(void *to, const struct control_list *list);
 typedef bool control_refusal_fn(void *to, const struct control_refusal *refusal);
 
 /* Where the facts come from. Any function may be NULL: then there is nothing to tell. All are
@@ -134,6 +148,10 @@ struct control_source {
     void (*rules)(void *owner, control_rule_fn *tell, void *to);
     /* 0; -ENOENT no such rule; -ENOSPC too many; -EIO in force, but not kept for a restart. */
     int (*change)(void *owner, const struct control_change *change);
+    void (*lists)(void *owner, control_list_fn *tell, void *to);
+    const char *(*lists_problem)(void *owner); /* NULL: they are in force */
+    /* How many downloads are under way then; -ENOENT: no such list. NULL: of all. */
+    int (*update_lists)(void *owner, const char *name);
 };
 
 struct control_options {

@@ -23,6 +23,8 @@ static const struct method methods[] = {
     {"blocked", control_blocked_method, false, control_merge_blocked},
     {"filter.check", control_check_method, false, NULL},
     {"methods", methods_method, false, NULL},
+    {"lists", control_lists_method, false, NULL},
+    {"lists.update", control_lists_update_method, false, NULL},
     {"filter.explain", control_explain_method, false, NULL},
     {"filter.rules", control_rules_method, false, NULL},
     {"filter.allow", control_allow_method, false, NULL},

@@ -49,7 +49,8 @@ typedef int control_method_fn(const struct control_context *context, const cJSON
                               cJSON *result, struct control_problem *problem);
 control_method_fn control_status_method, control_usage_method, control_flows_method,
     control_blocked_method, control_check_method, control_explain_method, control_pause_method,
-    control_resume_method, control_allow_method, control_deny_method, control_rules_method;
+    control_resume_method, control_allow_method, control_deny_method, control_rules_method,
+    control_lists_method, control_lists_update_method;
 
 __attribute__((format(printf, 4, 5))) int control_fail(struct control_problem *problem,
                                                        const char *code, const char *hint,

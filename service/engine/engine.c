@@ -40,6 +40,8 @@ static void on_health(void *owner, enum health_state state, const char *reason,
                       const char *upstream)
 {
     struct engine *engine = owner;
+    if (state == HEALTH_ON)
+        list_keeper_hurry(engine->list_keeper);
     engine->host.report(engine->host.owner, state, reason, upstream);
 }
 
@@ -67,10 +69,14 @@ static void on_upstream_failed(void *owner, const char *upstream, int err)
     health_complain(&engine->health, upstream, err);
 }
 
+void engine_take_inbound(struct engine *engine, struct inbound *inbound)
+{
+    tcp_flow_start(&engine->traffic, inbound);
+}
+
 static void on_inbound(void *owner, struct inbound *inbound)
 {
-    struct engine *engine = owner;
-    tcp_flow_start(&engine->traffic, inbound);
+    engine_take_inbound(owner, inbound);
 }
 
 static void on_tun_udp(void *owner, struct dgram *client)
@@ -148,6 +154,7 @@ struct engine *engine_new(struct loop *loop, const struct engine_host *host)
 void engine_set_state_dir(struct engine *engine, int dir_fd)
 {
     engine->state_dir = dir_fd;
+    engine_keep_lists(engine);
 }
 
 int engine_share_names(struct engine *engine, int fd)
@@ -161,11 +168,13 @@ void engine_free(struct engine *engine)
         return;
     health_stop(&engine->health);
     engine_tun_detach(engine);
-    if (engine->door)
-        door_close(engine->door);
     tcp_flow_abort_all(&engine->traffic);
     udp_flow_abort_all(&engine->traffic);
     dns_stream_abort_all(&engine->traffic);
+    /* Behind their conversations: a client that was refused stays for a while to hear of it. */
+    engine_stop_lists(engine);
+    if (engine->door)
+        door_close(engine->door);
     admission_free(engine->admission);
     dns_free(engine->traffic.dns);
     engine_rules_done(engine);
@@ -178,11 +187,6 @@ void engine_free(struct engine *engine)
     config_unref(engine->config);
     config_unref(engine->dns_config);
     free(engine);
-}
-
-void engine_keep_lists(struct engine *engine, int folder)
-{
-    lists_keep_in(engine->lists, folder);
 }
 
 /* --- doors ----------------------------------------------------------------------------------- */

@@ -5,6 +5,7 @@
 #define SERVICE_ENGINE_ENGINE_H
 
 #include "adblock/filter.h"
+#include "adblock/list_updates.h"
 #include "proxy/door.h"
 #include "service/config.h"
 #include "service/engine/decisions.h"
@@ -31,8 +32,8 @@ struct engine_host {
 };
 
 struct engine *engine_new(struct loop *loop, const struct engine_host *host);
-/* Where to keep what has to outlive this process (stand_ins.h); borrowed. Before the first
- * configuration; without it nothing is kept. */
+/* Where to keep what has to outlive this process (stand_ins.h, lists, their compiled form);
+ * borrowed. Before the first configuration; without it nothing is kept. */
 void engine_set_state_dir(struct engine *engine, int dir_fd);
 /* Names that were asked for are kept in this memory, together with other workers; before anything
  * goes on. `fd` is borrowed. 0 or < 0. */
@@ -44,9 +45,13 @@ struct engine_error {
     char text[512];
 };
 
-/* Keep compiled and downloaded lists in this directory: a descriptor, borrowed until engine_free.
- * Before the first configuration. */
-void engine_keep_lists(struct engine *engine, int folder);
+/* Download the lists that are named by URL, from now on; one of the workers that share the
+ * state folder does. 0 or -ENOMEM. */
+int engine_download_lists(struct engine *engine);
+/* Begin now with the list of that name, NULL for all. How many; -ENOENT: none is called so and
+ * comes from a URL. */
+int engine_update_lists(struct engine *engine, const char *name);
+
 /* Put a configuration in force: the first one, or another while conversations go on (they keep what
  * they have; new ones get the new). 0, or < 0 with *error and the old one still in force. */
 int engine_configure(struct engine *engine, struct config *config, struct engine_error *error);
@@ -98,6 +103,21 @@ struct engine_filter_state {
     const struct own_rules *own; /* borrowed until the next turn of the loop */
 };
 void engine_filter_state(const struct engine *engine, struct engine_filter_state *ret);
+
+/* A list of the configuration, or the built-in one, or the user's own rules. */
+struct engine_list {
+    const char *name, *category, *format;
+    const char *place; /* URL or file; NULL for neither */
+    bool is_enabled, is_downloaded;
+    struct filter_stats stats;        /* of what is in force; 0 while it is not */
+    struct list_update_status update; /* of one that is downloaded by this worker */
+};
+typedef bool engine_list_fn(void *owner, const struct engine_list *list);
+/* In the order of the configuration; stops when `fn` returns false. Texts are borrowed until the
+ * next turn of the loop. */
+void engine_each_list(const struct engine *engine, engine_list_fn *fn, void *owner);
+/* Why the newest lists are not in force; NULL if they are. */
+const char *engine_lists_problem(const struct engine *engine);
 /* NULL while there is none, or none in force. Borrowed until the next turn of the loop. */
 const struct filter *engine_filter(const struct engine *engine);
 

@@ -1,7 +1,6 @@
 #include "service/engine/engine_parts.h"
 
 #include "base/err.h"
-#include "service/engine/schedule.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -12,75 +11,6 @@
 #include "base/log.h"
 
 enum { UPSTREAMS_MAX = 256 };
-
-static int describe_list(const struct config_list *from, struct lists_source *ret)
-{
-    *ret =
-        (struct lists_source){.name = from->name, .category = from->category, .path = from->file};
-    return lists_parse_format(from->format, &ret->format);
-}
-
-/* Does a schedule let the list be in force? Notes those that it takes away. */
-static bool is_in_force(const struct config_filter *config, unsigned number, const char *category,
-                        const char *name, time_t now, uint64_t hidden[2])
-{
-    if (schedule_is_in_force(config, category, name, now))
-        return true;
-    hidden[number / 64] |= UINT64_C(1) << number % 64;
-    return false;
-}
-
-/* The lists of that time; the built-in one is the last number. */
-static int choose_lists(const struct config_filter *config, time_t now, uint64_t hidden[2],
-                        struct lists_source sources[ENGINE_LISTS_MAX], size_t *ret_count)
-{
-    static const struct lists_source builtin = {
-        .name = "built-in", .category = "ads", .format = FILTER_DOMAINS};
-    size_t count = 0;
-    int err = 0;
-
-    if (config->builtin &&
-        is_in_force(config, ENGINE_LISTS_MAX - 1, builtin.category, builtin.name, now, hidden))
-        sources[count++] = builtin;
-    for (unsigned i = 0; i < config->lists_count && err == 0; i++) {
-        const struct config_list *list = &config->lists[i];
-        if (list->enabled && is_in_force(config, i, list->category, list->name, now, hidden))
-            err = describe_list(list, &sources[count++]);
-    }
-    *ret_count = count;
-    return err;
-}
-
-int engine_set_lists(struct engine *engine, const struct config_filter *config, time_t now,
-                     struct engine_error *error)
-{
-    struct lists_source sources[ENGINE_LISTS_MAX];
-    struct lists_options options = {
-        .sources = sources,
-        .allow = (const char *const *)config->allow,
-        .allow_count = config->allow_count,
-        .deny = (const char *const *)config->deny,
-        .deny_count = config->deny_count,
-    };
-    uint64_t hidden[2] = {0, 0};
-    int err = choose_lists(config, now, hidden, sources, &options.count);
-
-    if (err == 0)
-        err = lists_set(engine->lists, &options, error->text, sizeof(error->text));
-    if (err == 0)
-        memcpy(engine->rules.lists_hidden, hidden, sizeof(hidden));
-    return err;
-}
-
-bool engine_has_lists_of(const struct engine *engine, time_t now)
-{
-    struct lists_source sources[ENGINE_LISTS_MAX];
-    uint64_t hidden[2] = {0, 0};
-    size_t count;
-
-    choose_lists(&engine->config->filter, now, hidden, sources, &count);
-    return memcmp(engine->rules.lists_hidden, hidden, sizeof(hidden)) == 0;
-}
 
 static int set_pool(struct engine *engine, const struct config *config)
 {
@@ -246,6 +176,7 @@ int engine_configure(struct engine *engine, struct config *config, struct engine
     config_unref(old);
     apply_limits(engine, config);
     engine_follow_rules(engine);
+    engine_follow_lists(engine);
     if (engine->netstack)
         engine_start_health(engine);
     return 0;

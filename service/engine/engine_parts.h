@@ -2,6 +2,7 @@
 #ifndef SERVICE_ENGINE_ENGINE_PARTS_H
 #define SERVICE_ENGINE_ENGINE_PARTS_H
 
+#include "adblock/list_watch.h"
 #include "adblock/lists.h"
 #include "base/wall_timer.h"
 #include "proxy/dialer.h"
@@ -9,10 +10,12 @@
 #include "service/engine/admission.h"
 #include "service/engine/echo.h"
 #include "service/engine/engine.h"
+#include "service/engine/list_keeper.h"
 #include "service/engine/own_rules_file.h"
 #include "service/engine/traffic.h"
 
-enum { ENGINE_LISTS_MAX = 65 }; /* the configured ones and the built-in one */
+/* The configured ones, the built-in one, and the user's own rules. */
+enum { ENGINE_LISTS_MAX = CONFIG_LISTS_MAX + 2 };
 
 /* What stands in front of the lists, and which of them a schedule takes away (engine_rules.c). */
 struct engine_rules {
@@ -32,6 +35,8 @@ struct engine {
         *dns_config; /* counted; what the resolver borrows: the same, but while it fails */
     struct traffic traffic;
     struct lists *lists;
+    struct list_watch *list_watch;   /* NULL without a state folder */
+    struct list_keeper *list_keeper; /* NULL: another worker downloads, or nobody */
     struct engine_rules rules;
     struct admission *admission;
     struct health health;
@@ -42,6 +47,13 @@ struct engine {
     int state_dir; /* borrowed; -1: none */
 };
 
+/* What came in by a door. */
+void engine_take_inbound(struct engine *engine, struct inbound *inbound);
+/* The lists that come from URLs (engine_lists.c): keep them in the state folder, and up to date
+ * from now on; stop that. */
+void engine_keep_lists(struct engine *engine);
+void engine_follow_lists(struct engine *engine);
+void engine_stop_lists(struct engine *engine);
 /* The settings that concern the local endpoint. */
 struct door_options engine_door_options(const struct config *config);
 /* Compile the lists that are in force at that time. 0, or < 0 with *error. */

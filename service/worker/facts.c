@@ -1,6 +1,7 @@
 #include "service/worker/facts.h"
 
 #include "base/err.h"
+#include "service/worker/list_facts.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -405,5 +406,8 @@ struct control_source facts_source(struct facts *facts)
         .filter = tell_filter,
         .rules = tell_rules,
         .change = change,
+        .lists = list_facts_tell,
+        .lists_problem = list_facts_problem,
+        .update_lists = list_facts_update,
     };
 }

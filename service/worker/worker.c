@@ -234,7 +234,6 @@ static int open_engine(struct worker *worker, struct engine_error *error)
         err = engine_share_names(worker->engine, worker->names_fd);
     if (err < 0)
         return err;
-    engine_keep_lists(worker->engine, worker->state_dir);
     engine_set_state_dir(worker->engine, worker->state_dir);
     err = engine_keep_rules(worker->engine, worker->state_dir);
     if (err < 0)
@@ -267,7 +266,10 @@ static int open_doors(struct worker *worker)
     if (count > 0)
         err = engine_listen(worker->engine, worker->listeners, count);
     bool is_asked = worker->control_fd >= 0 || worker->number > 0;
-    return err == 0 && is_asked ? open_control(worker) : err;
+    if (err == 0 && is_asked)
+        err = open_control(worker);
+    /* The first worker downloads for all. */
+    return err == 0 && worker->number == 0 ? engine_download_lists(worker->engine) : err;
 }
 
 static void start(struct worker *worker)

@@ -20,13 +20,13 @@ ARROWS = {
     "adblock": {"blocklists", "base"},
     "blocklists": set(),  # data that is compiled in, no code
     "killswitch": {"base"},
-    CONFIG: {"base"},
+    CONFIG: {"blocklists", "base"},
     IPC: {"base"},
     "service/engine": {"tun2socks", "proxy", "adblock", CONFIG, "base"},
     "service/control": {"service/engine", "base"},
     "service/worker": {"service/control", "service/engine", IPC, CONFIG, "base"},
     "service/supervisor": {"killswitch", CONFIG, IPC, "base"},
-    "ui": {"base"},
+    "ui": {"blocklists", "base"},
 }
 
 # Library -> (its headers, the files that may include them).

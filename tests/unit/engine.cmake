@@ -40,5 +40,5 @@ add_library(engine_rig STATIC engine_rig.c)
 target_link_libraries(engine_rig PUBLIC engine_lab engine config base
   PRIVATE atlantic_flags PkgConfig::CMOCKA)
 atlantic_unit_test(engine LINKS engine_rig)
-atlantic_unit_test(facts SOURCES ${PROJECT_SOURCE_DIR}/service/worker/facts.c
+atlantic_unit_test(facts SOURCES ${PROJECT_SOURCE_DIR}/service/worker/facts.c ${PROJECT_SOURCE_DIR}/service/worker/list_facts.c
   LINKS engine_rig control proxy)

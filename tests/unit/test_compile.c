@@ -78,7 +78,7 @@ static struct compile *begin(const struct fixture *f, int folder)
     struct lists_options options = {.sources = &source, .count = 1};
     struct list_plan *plan;
     char error[512];
-    assert_int_equal(list_plan_new(&options, &plan, error, sizeof(error)), 0);
+    assert_int_equal(list_plan_new(&options, -1, &plan, error, sizeof(error)), 0);
     return compile_new(plan, folder, NULL);
 }
 

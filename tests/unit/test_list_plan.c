@@ -50,7 +50,7 @@ static int teardown(void **state)
 static uint64_t fingerprint(struct fixture *f)
 {
     struct list_plan *plan = NULL;
-    assert_int_equal(list_plan_new(&f->options, &plan, f->error, sizeof(f->error)), 0);
+    assert_int_equal(list_plan_new(&f->options, -1, &plan, f->error, sizeof(f->error)), 0);
     uint64_t ret = plan->fingerprint[0] ^ plan->fingerprint[1];
     list_plan_free(plan);
     return ret;
@@ -111,9 +111,9 @@ static void test_a_download_may_be_missing(void **state)
     struct fixture *f = *state;
     struct list_plan *plan;
     f->source.path = "/nonexistent/list";
-    assert_int_equal(list_plan_new(&f->options, &plan, f->error, sizeof(f->error)), -ENOENT);
+    assert_int_equal(list_plan_new(&f->options, -1, &plan, f->error, sizeof(f->error)), -ENOENT);
     assert_non_null(strstr(f->error, "mine"));
-    f->source.is_downloaded = true;
+    f->source.url = "https://lists.example/one";
     fingerprint(f);
 }
 
@@ -124,11 +124,11 @@ static void test_web_pages_and_bad_names_are_told(void **state)
     struct list_plan *plan;
     f->options.deny = bad;
     f->options.deny_count = 1;
-    assert_int_equal(list_plan_new(&f->options, &plan, f->error, sizeof(f->error)), -EINVAL);
+    assert_int_equal(list_plan_new(&f->options, -1, &plan, f->error, sizeof(f->error)), -EINVAL);
     assert_non_null(strstr(f->error, "deny"));
     f->options.deny_count = 0;
     write_list(f, "<!DOCTYPE html><html>gone</html>\n");
-    assert_int_equal(list_plan_new(&f->options, &plan, f->error, sizeof(f->error)), -EINVAL);
+    assert_int_equal(list_plan_new(&f->options, -1, &plan, f->error, sizeof(f->error)), -EINVAL);
     assert_non_null(strstr(f->error, "web page"));
 }
 

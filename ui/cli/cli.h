@@ -53,7 +53,7 @@ struct cli_command {
 };
 
 cli_fn cli_on, cli_off, cli_restart, cli_reload, cli_status, cli_usage, cli_flows, cli_blocked,
-    cli_filter, cli_config, cli_pause, cli_resume, cli_allow, cli_deny, cli_rules;
+    cli_filter, cli_config, cli_pause, cli_resume, cli_allow, cli_deny, cli_rules, cli_lists;
 
 /* Says on stderr why there is no answer (a negative code of the client's); returns the exit status
  * for it. */

@@ -37,6 +37,12 @@ const struct cli_command cli_commands[] = {
      "them wins. With --list FILE... both work on lists of your own, without the service:\n"
      "atlantic filter check --batch --list FILE... < requests.tsv\n",
      CLI_JSON, 2, 2, cli_filter},
+    {"lists", "[update [NAME] | catalogue]", "the filter's lists, and new versions of them",
+     "Without a word: each list with its rules, its age and what went wrong with it. update asks\n"
+     "for new versions now, and waits for them, at most --wait seconds. catalogue shows the "
+     "public\n"
+     "lists that filter.lists and filter.categories may name.\n",
+     CLI_JSON | CLI_WAIT, 0, 2, cli_lists},
     {"pause", "DURATION [NAME]", "let everything pass for a while, or one name",
      "DURATION is like 90s, 5m, 1h or 2d. It ends by itself, also if the service is restarted\n"
      "meanwhile.\n",
