@@ -4,6 +4,8 @@
 #include <stdbool.h>
 #include <stdlib.h>
 
+enum { SHARES = 8, SET_ASIDE = 8 }; /* parts of what is free; of the whole */
+
 /* A free chunk of the pool; lies where the chunk's own fields were. */
 struct free_chunk {
     struct free_chunk *next;
@@ -68,6 +70,18 @@ void chunk_pool_set_limit(struct chunk_pool *pool, size_t limit_bytes)
     pool->limit_bytes = limit_bytes;
 }
 
+static size_t room(const struct chunk_pool *pool)
+{
+    return pool->limit_bytes > pool->used_bytes ? pool->limit_bytes - pool->used_bytes : 0;
+}
+
+size_t chunk_pool_share(const struct chunk_pool *pool)
+{
+    size_t set_aside = pool->limit_bytes / SET_ASIDE;
+    size_t share = room(pool) > set_aside ? (room(pool) - set_aside) / SHARES : 0;
+    return share > CHUNK_SMALL_BYTES ? share : CHUNK_SMALL_BYTES;
+}
+
 struct chunk_pool_stats chunk_pool_stats(const struct chunk_pool *pool)
 {
     return (struct chunk_pool_stats){
@@ -90,8 +104,7 @@ static struct chunk *take_memory(struct chunk_pool *pool, size_t capacity)
 struct chunk *chunk_new(struct chunk_pool *pool, size_t capacity)
 {
     struct chunk *chunk = NULL;
-    size_t room = pool->limit_bytes > pool->used_bytes ? pool->limit_bytes - pool->used_bytes : 0;
-    if (capacity <= UINT32_MAX && footprint(capacity) <= room)
+    if (capacity <= UINT32_MAX && footprint(capacity) <= room(pool))
         chunk = take_memory(pool, capacity);
     if (!chunk) {
         pool->refusals++;

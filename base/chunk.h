@@ -12,7 +12,7 @@
 #include <stdint.h>
 #include <sys/uio.h>
 
-enum { CHUNK_LARGE_BYTES = 64 * 1024 };
+enum { CHUNK_LARGE_BYTES = 64 * 1024, CHUNK_SMALL_BYTES = 4096 };
 
 struct chunk_pool;
 
@@ -38,6 +38,11 @@ void chunk_pool_free(struct chunk_pool *pool);
 /* Free what is kept for the next chunks. */
 void chunk_pool_trim(struct chunk_pool *pool);
 void chunk_pool_set_limit(struct chunk_pool *pool, size_t limit_bytes);
+
+/* How many bytes one holder may keep: a part of what is free, so that many who have stopped leave
+ * something for others. Whoever has more takes no more. At least CHUNK_SMALL_BYTES: for those that
+ * have nothing a part of the pool is set aside, which is handed out in pieces of this size. */
+size_t chunk_pool_share(const struct chunk_pool *pool);
 
 struct chunk_pool_stats {
     size_t used_bytes, kept_bytes;

@@ -133,15 +133,18 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
 static void read_once(struct socket_stream *socket)
 {
     size_t room = buf_room(&socket->unread);
-    if (room == 0)
+    size_t held = buf_size(&socket->unread);
+    size_t share = chunk_pool_share(socket->unread.pool);
+    size_t size = share < CHUNK_LARGE_BYTES ? CHUNK_SMALL_BYTES : CHUNK_LARGE_BYTES;
+    if (room == 0 || (held > 0 && held + size > share))
         return;
-    struct chunk *chunk = chunk_new(socket->unread.pool, CHUNK_LARGE_BYTES);
+    struct chunk *chunk = chunk_new(socket->unread.pool, size);
     if (!chunk) {
-        if (buf_size(&socket->unread) == 0 && !timer_is_active(&socket->retry))
+        if (held == 0 && !timer_is_active(&socket->retry))
             timer_start(&socket->retry, NO_CHUNK_RETRY_MS);
         return;
     }
-    size_t asked = room < CHUNK_LARGE_BYTES ? room : CHUNK_LARGE_BYTES;
+    size_t asked = room < size ? room : size;
     socket->is_unattended = false;
     after_read(socket, chunk, recv(socket->fd, chunk->data, asked, 0), asked);
 }

@@ -137,10 +137,12 @@ static void input_fragment(struct netstack *netstack, const struct packet *fragm
     free(memory);
 }
 
-/* At the pool's limit there is none; but the acknowledgements that free the pool's memory must
+/* While memory is short there is none; but the acknowledgements that free the pool's memory must
  * always find a buffer to arrive in, so the last one is never given away. */
 static bool has_spare(struct netstack *netstack)
 {
+    if (chunk_pool_share(loop_chunks(netstack->loop)) < CHUNK_LARGE_BYTES)
+        return false;
     if (!netstack->spare)
         netstack->spare = chunk_new(loop_chunks(netstack->loop), CHUNK_LARGE_BYTES);
     return netstack->spare != NULL;

@@ -168,6 +168,15 @@ static bool may_hold(const struct span *span)
     return span->chunk && span->size > COPY_MAX && span->size * PIN_RATIO >= span->chunk->capacity;
 }
 
+/* Of the send queue; less than the whole of it while memory is short. */
+static size_t send_room(const struct tcp_stream *tcp)
+{
+    size_t queued = TCP_SND_BUF - tcp->pcb->snd_buf;
+    size_t share = chunk_pool_share(loop_chunks(tcp->stack->loop));
+    size_t left = share > queued ? share - queued : 0;
+    return left < tcp->pcb->snd_buf ? left : tcp->pcb->snd_buf;
+}
+
 /* Returns how much lwIP took. Its lengths are 16 bits wide. */
 static size_t write_span(struct tcp_stream *tcp, const struct span *span, bool is_last)
 {
@@ -177,8 +186,9 @@ static size_t write_span(struct tcp_stream *tcp, const struct span *span, bool i
         size_t part = span->size - done;
         if (part > UINT16_MAX)
             part = UINT16_MAX;
-        if (part > tcp->pcb->snd_buf)
-            part = tcp->pcb->snd_buf;
+        size_t room = send_room(tcp);
+        if (part > room)
+            part = room;
         u8_t flags = is_held ? 0 : TCP_WRITE_FLAG_COPY;
         if (!is_last || done + part < span->size)
             flags |= TCP_WRITE_FLAG_MORE;

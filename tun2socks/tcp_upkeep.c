@@ -50,7 +50,9 @@ bool tcp_stream_input(struct flow *flow, const struct packet *packet, struct chu
     tcp->heard_at_min = tcp->stack->clock_min;
     tcp->probes = 0;
     struct packet segment = *packet;
-    if (!chunk && packet->size > TCP_COPY_MAX && unread_size(&tcp->unread) > 0)
+    if (packet->size > TCP_COPY_MAX && unread_size(&tcp->unread) > 0 &&
+        (!chunk || unread_size(&tcp->unread) + CHUNK_LARGE_BYTES >
+                       chunk_pool_share(loop_chunks(tcp->stack->loop))))
         return false;
     cut_to_window(&segment, tcp->pcb);
     tcp_enter(tcp);

@@ -271,6 +271,35 @@ def udp_peers(address, port, count):
         raise SystemExit(f"heard {heard}")
 
 
+def stopped_reader(address, port, count):
+    """Asks servers.source for much, and reads nothing of it until its input ends."""
+    socks = [connect(address, port) for _ in range(int(count))]
+    for sock in socks:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
+        sock.sendall(struct.pack(">QB", 1 << 30, 7))
+    time.sleep(3)
+    print("stopped", flush=True)
+    sys.stdin.read()
+
+
+def unread_writer(address, port, count):
+    """Writes to somebody who does not read, as long as anything is taken."""
+    socks = [connect(address, port) for _ in range(int(count))]
+    for sock in socks:
+        sock.setblocking(False)
+    end = time.monotonic() + 3
+    while time.monotonic() < end:
+        for sock in socks:
+            try:
+                while sock.send(bytes(1 << 16)):
+                    pass
+            except BlockingIOError:
+                pass
+        time.sleep(0.05)
+    print("stopped", flush=True)
+    sys.stdin.read()
+
+
 def steady(address, port):
     """Reads from servers.paced; between two lines of its input it counts, and then says which share of
     that server's pace it had."""

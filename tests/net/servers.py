@@ -115,6 +115,13 @@ def silent(address, port):
     tcp_server(address, port, handle)
 
 
+def deaf(address, port):
+    """Accepts and never reads."""
+    def handle(_client):
+        threading.Event().wait()
+    tcp_server(address, port, handle)
+
+
 def read_exactly(sock, size):
     data = b""
     while len(data) < size:

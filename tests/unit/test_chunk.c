@@ -52,6 +52,28 @@ static void the_limit_is_kept_and_refusals_are_counted(void **state)
     chunk_pool_free(pool);
 }
 
+/* Holders that take what they may, one after the other, never get at what is set aside. */
+static void many_holders_leave_something(void **state)
+{
+    enum { LIMIT = 16 << 20, HOLDERS = 150, EACH_MAX = LIMIT / CHUNK_LARGE_BYTES };
+    static struct chunk *chunks[HOLDERS][EACH_MAX];
+    struct chunk_pool *pool = chunk_pool_new(LIMIT, 0);
+    (void)state;
+    assert_int_equal(chunk_pool_share(pool), (LIMIT - LIMIT / 8) / 8);
+    for (int i = 0; i < HOLDERS; i++)
+        for (size_t held = 0; held + CHUNK_LARGE_BYTES <= chunk_pool_share(pool);
+             held += CHUNK_LARGE_BYTES)
+            chunks[i][held / CHUNK_LARGE_BYTES] = chunk_new(pool, CHUNK_LARGE_BYTES);
+    size_t used = chunk_pool_stats(pool).used_bytes;
+    assert_true(used > (size_t)LIMIT / 4 * 3 && used < LIMIT - LIMIT / 8);
+    assert_int_equal(chunk_pool_stats(pool).refusals, 0);
+    assert_true(chunk_pool_share(pool) >= CHUNK_SMALL_BYTES);
+    for (int i = 0; i < HOLDERS; i++)
+        for (size_t j = 0; j < EACH_MAX; j++)
+            chunk_unref(chunks[i][j]);
+    chunk_pool_free(pool);
+}
+
 static void large_chunks_are_kept_up_to_a_bound(void **state)
 {
     const size_t large = CHUNK_LARGE_BYTES + OVERHEAD;
@@ -87,6 +109,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_chunk_holds_what_was_asked_for),
+        cmocka_unit_test(many_holders_leave_something),
         cmocka_unit_test(the_limit_is_kept_and_refusals_are_counted),
         cmocka_unit_test(large_chunks_are_kept_up_to_a_bound),
         cmocka_unit_test(a_pool_outlives_its_owner_until_the_last_chunk),
