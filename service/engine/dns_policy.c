@@ -7,6 +7,7 @@
 #include "base/log.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 enum { CLASS_IN = 1, TYPE_OPT = 41, TYPE_META_FIRST = 128, TYPE_META_LAST = 254, TYPE_ANY = 255 };
@@ -120,7 +121,7 @@ static void copy_name(const char *from, char to[NAME_MAX_BYTES + 1])
     size_t size = strnlen(from, NAME_MAX_BYTES);
 
     for (size_t i = 0; i < size; i++)
-        to[i] = from[i] >= 'A' && from[i] <= 'Z' ? (char)(from[i] + 'a' - 'A') : from[i];
+        to[i] = (char)(from[i] >= 'A' && from[i] <= 'Z' ? from[i] | 0x20 : from[i]);
     if (size > 0 && to[size - 1] == '.')
         size--;
     to[size] = '\0';
@@ -294,13 +295,11 @@ static bool try_server(void *owner, const char *name, const struct address *addr
 {
     static const char mark[] = ".rpz-nsdname";
     char server[NAME_MAX_BYTES + 1];
-    size_t size = strlen(name);
 
     (void)address;
-    if (size + sizeof(mark) > sizeof(server))
+    if (strlen(name) + sizeof(mark) > sizeof(server))
         return true;
-    memcpy(server, name, size);
-    memcpy(server + size, mark, sizeof(mark));
+    snprintf(server, sizeof(server), "%s%s", name, mark);
     return try_name(owner, server);
 }
 
