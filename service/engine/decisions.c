@@ -5,6 +5,7 @@
 #define LOG_MODULE "filter"
 #include "base/log.h"
 
+#include <stdio.h>
 #include <string.h>
 #include <time.h>
 
@@ -40,24 +41,91 @@ static void log_refusal(const struct refusal *refusal)
              log_quote(rule, sizeof(rule), refusal->rule));
 }
 
-void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
-                    const struct address *client, const struct verdict *verdict)
+static void tell(struct decisions *decisions, const struct decision *decision, const char *verdict,
+                 const char *list, const char *rule)
+{
+    struct decision told = *decision;
+
+    decisions->told++;
+    if (!decisions->on_decision)
+        return;
+    told.verdict = verdict;
+    told.list = list;
+    told.rule = rule;
+    decisions->on_decision(decisions->log_owner, &told);
+}
+
+void decisions_note(struct decisions *decisions, const struct decision *decision,
+                    const struct verdict *verdict)
 {
     struct refusal *refusal = &decisions->kept[decisions->kept_count++ % DECISIONS_KEPT];
+    size_t size = decision->name_size;
     char host[NAME_MAX_BYTES + 1];
 
-    *refusal = (struct refusal){.at_unix_ms = unix_now_ms(), .kind = kind};
-    if (client)
-        refusal->client = *client;
+    *refusal = (struct refusal){.at_unix_ms = unix_now_ms(), .kind = decision->kind};
+    if (decision->client)
+        refusal->client = *decision->client;
     if (size > NAME_MAX_BYTES)
         size = NAME_MAX_BYTES;
-    memcpy(refusal->name, name, size);
+    memcpy(refusal->name, decision->name, size);
     filter_describe(decisions->filter(decisions->owner), verdict, host_of(refusal->name, host),
                     refusal->list, sizeof(refusal->list), refusal->rule, sizeof(refusal->rule));
     decisions->blocked++;
     decisions->on_blocked(decisions->owner);
+    tell(decisions, decision, "block", refusal->list, refusal->rule);
     if (log_has_names() || log_is_on(LOG_DEBUG))
         log_refusal(refusal);
+}
+
+/* The rule and its list in words, and tell that. */
+static void describe(struct decisions *decisions, const struct decision *decision, const char *word,
+                     const struct verdict *verdict)
+{
+    char list[DECISION_LIST_MAX] = "", rule[DECISION_RULE_MAX] = "", name[NAME_MAX_BYTES + 1];
+    char host[NAME_MAX_BYTES + 1];
+    const struct filter *filter = decisions->filter(decisions->owner);
+
+    snprintf(name, sizeof(name), "%.*s",
+             (int)(decision->name_size < NAME_MAX_BYTES ? decision->name_size : NAME_MAX_BYTES),
+             decision->name);
+    if (filter)
+        filter_describe(filter, verdict, host_of(name, host), list, sizeof(list), rule,
+                        sizeof(rule));
+    tell(decisions, decision, word, list, rule);
+}
+
+void decisions_rewritten(struct decisions *decisions, const struct decision *decision,
+                         const struct verdict *verdict)
+{
+    if (decisions->wants_passes)
+        describe(decisions, decision, "rewrite", verdict);
+    else
+        decisions->told++;
+}
+
+/* An exception is worth telling by name: what decided is asked for again, nothing kept it. */
+void decisions_passed(struct decisions *decisions, const struct decision *decision)
+{
+    const struct filter *filter = decisions->filter(decisions->owner);
+    struct verdict verdict = {.action = VERDICT_NONE};
+    char host[NAME_MAX_BYTES + 1];
+
+    if (!decisions->wants_passes)
+        return;
+    if (filter && decision->request) {
+        filter_ask_request(filter, decision->request, &verdict);
+    } else if (filter && decision->name_size <= NAME_MAX_BYTES) {
+        memcpy(host, decision->name, decision->name_size);
+        host[decision->name_size] = '\0';
+        filter_ask_name(filter,
+                        &(struct filter_name){
+                            .host = host, .qtype = decision->qtype, .client = decision->client},
+                        &verdict);
+    }
+    if (verdict.action == VERDICT_ALLOW)
+        describe(decisions, decision, "allow", &verdict);
+    else
+        tell(decisions, decision, "pass", NULL, NULL);
 }
 
 void decisions_ask_name(struct decisions *decisions, const struct filter_name *name,
@@ -139,7 +207,13 @@ bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, co
     decisions_ask_name(decisions, &name, &verdict);
     if (!decisions_denies(decisions, &name, &verdict))
         return false;
-    decisions_note(decisions, kind, host, strlen(host), client, &verdict);
+    decisions_note(decisions,
+                   &(struct decision){.kind = kind,
+                                      .name = host,
+                                      .name_size = strlen(host),
+                                      .client = client,
+                                      .qtype = qtype},
+                   &verdict);
     return true;
 }
 

@@ -21,11 +21,30 @@ struct refusal {
     char list[DECISION_LIST_MAX], rule[DECISION_RULE_MAX];
 };
 
+/* One decision, for whoever keeps a log of them. All texts are borrowed; NULL: there is none. */
+struct decision {
+    const char *kind; /* as above */
+    const char *name; /* or the URL */
+    size_t name_size;
+    const struct address *client;
+    uint16_t qtype;                       /* of DNS */
+    const struct filter_request *request; /* of HTTP */
+    const char *verdict;                  /* "block", "rewrite", "allow", "pass" */
+    const char *list, *rule;              /* of the deciding rule */
+    const char *answer, *upstream;
+    uint64_t took_ms;
+};
+typedef void decision_fn(void *owner, const struct decision *decision);
+
 struct decisions {
     const struct filter *(*filter)(void *owner); /* the one in force; NULL: everything passes */
     void (*on_blocked)(void *owner);             /* for the ledger */
     void *owner;
+    decision_fn *on_decision; /* NULL: nobody keeps a log */
+    void *log_owner;
+    bool wants_passes; /* the log is of what passes too */
     uint64_t asked, blocked;
+    uint64_t told; /* how many were refused, rewritten or told to a log; ever */
     struct refusal kept[DECISIONS_KEPT]; /* ring */
     size_t kept_count; /* ever; the newest is at (kept_count - 1) % DECISIONS_KEPT */
 };
@@ -49,9 +68,14 @@ bool decisions_is_denial(const struct verdict *verdict, const struct filter_answ
  * conversation: for both kinds of addresses. */
 bool decisions_denies(const struct decisions *decisions, const struct filter_name *name,
                       const struct verdict *verdict);
-/* Note a refusal that was decided elsewhere (an HTTP request at the gate). */
-void decisions_note(struct decisions *decisions, const char *kind, const char *name, size_t size,
-                    const struct address *client, const struct verdict *verdict);
+/* Note a refusal that was decided elsewhere (an HTTP request at the gate): of `decision` all but
+ * verdict, list and rule. */
+void decisions_note(struct decisions *decisions, const struct decision *decision,
+                    const struct verdict *verdict);
+/* Tell a log of what was answered otherwise, or passed, in the same words. */
+void decisions_rewritten(struct decisions *decisions, const struct decision *decision,
+                         const struct verdict *verdict);
+void decisions_passed(struct decisions *decisions, const struct decision *decision);
 /* The newest first; returns how many. The pointers are good until the next decision. */
 size_t decisions_last(const struct decisions *decisions, const struct refusal **ret, size_t max);
 

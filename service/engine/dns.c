@@ -3,6 +3,7 @@
 #include "base/err.h"
 #include "base/list.h"
 #include "service/engine/dns_job.h"
+#include "service/engine/dns_trace.h"
 #include "service/engine/failure_cache.h"
 
 #include <assert.h>
@@ -34,6 +35,8 @@ struct dns {
 /* What decides how an answer is made from what a server said. */
 struct ask {
     struct dns_asked asked;
+    bool is_traced; /* an application's, not our own */
+    uint64_t asked_at_ms;
     bool is_listed;                 /* the lists are asked about the answer */
     char alias[NAME_MAX_BYTES + 1]; /* what is asked for instead; "" for none */
 };
@@ -150,15 +153,26 @@ static ssize_t make_answer(struct dns *dns, const struct ask *ask, const uint8_t
     return made;
 }
 
+static void trace(struct dns *dns, const struct ask *ask, uint64_t told_before,
+                  const uint8_t *answer, size_t size)
+{
+    if (ask->is_traced)
+        dns_trace(dns->policy.decisions, &ask->asked, told_before, answer, size,
+                  loop_now_ms(dns->connector->loop) - ask->asked_at_ms);
+}
+
 /* `said` NULL: no server could. */
 static void answer_wait(struct dns *dns, struct dns_wait *wait, const uint8_t *said, size_t size)
 {
     const struct dns_asked *asked = &wait->ask.asked;
+    uint64_t told = dns->policy.decisions->told;
     uint8_t to[DNS_MESSAGE_MAX];
     ssize_t made = said
                        ? make_answer(dns, &wait->ask, said, size, to, sizeof(to))
                        : dns_message_error(asked->query, asked->size, DNS_SERVFAIL, to, sizeof(to));
 
+    if (made > 0)
+        trace(dns, &wait->ask, told, to, (size_t)made);
     if (made > 0)
         wait->on_answer(wait->owner, to, (size_t)made);
 }
@@ -364,9 +378,11 @@ static ssize_t ask_by_policy(struct dns *dns, struct ask *ask, bool is_listed,
                              const struct dns_asker *asker, uint8_t *to, size_t capacity,
                              struct dns_wait **ret)
 {
+    uint64_t told = dns->policy.decisions->told;
     struct dns_decision decision;
 
     dns_policy_decide(&dns->policy, &ask->asked, is_listed, to, capacity, &decision);
+    ask->is_traced = ask->is_traced && dns->policy.decisions->told == told;
     switch (decision.ruling) {
     case DNS_RULING_ANSWERED: return decision.size;
     case DNS_RULING_DROP: return -ENOMSG;
@@ -400,7 +416,13 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
         return rcode;
     if (rcode > 0)
         return dns_message_error(query, size, rcode, to, capacity);
-    return ask_by_policy(dns, &ask, true, asker, to, capacity, ret);
+    ask.is_traced = dns->policy.decisions->wants_passes;
+    ask.asked_at_ms = loop_now_ms(dns->connector->loop);
+    uint64_t told = dns->policy.decisions->told;
+    ssize_t made = ask_by_policy(dns, &ask, true, asker, to, capacity, ret);
+    if (made > 0)
+        trace(dns, &ask, told, to, (size_t)made);
+    return made;
 }
 
 void dns_wait_set_owner(struct dns_wait *wait, void *owner)

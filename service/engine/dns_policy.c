@@ -80,7 +80,13 @@ static void note(struct dns_policy *policy, const struct dns_asked *asked, const
                  const struct verdict *verdict)
 {
     policy->stats.blocked++;
-    decisions_note(policy->decisions, "dns", name, strlen(name), asked->client, verdict);
+    decisions_note(policy->decisions,
+                   &(struct decision){.kind = "dns",
+                                      .name = name,
+                                      .name_size = strlen(name),
+                                      .client = asked->client,
+                                      .qtype = asked->question.qtype},
+                   verdict);
 }
 
 /* The records of the type that was asked for; those that cannot be written are as good as none. */
@@ -171,6 +177,14 @@ static void decide_by_answers(struct dns_policy *policy, const struct dns_asked 
         ret->size = answer_as_configured(policy, asked, to, capacity);
         return;
     }
+    if (!is_denied)
+        decisions_rewritten(policy->decisions,
+                            &(struct decision){.kind = "dns",
+                                               .name = name->host,
+                                               .name_size = strlen(name->host),
+                                               .client = asked->client,
+                                               .qtype = name->qtype},
+                            verdict);
     answer_otherwise(policy, asked, answers, count, to, capacity, ret);
 }
 

@@ -304,6 +304,15 @@ void engine_each_flow(const struct engine *engine, engine_flow_fn *fn, void *own
     }
 }
 
+void engine_set_log(struct engine *engine, decision_fn *on_decision, void *owner, bool wants_passes)
+{
+    struct decisions *decisions = &engine->traffic.decisions;
+
+    decisions->on_decision = on_decision;
+    decisions->log_owner = owner;
+    decisions->wants_passes = on_decision && wants_passes;
+}
+
 size_t engine_refusals(const struct engine *engine, const struct refusal **ret, size_t max)
 {
     return decisions_last(&engine->traffic.decisions, ret, max);

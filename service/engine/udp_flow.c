@@ -274,6 +274,19 @@ static int ensure_association(struct udp_flow *flow, const struct endpoint *peer
 
 /* --- the application's datagrams ------------------------------------------------------------- */
 
+/* A log may want to know what passed. */
+static void trace(struct udp_flow *flow, const struct endpoint *peer, const char *host)
+{
+    char text[ENDPOINT_TEXT_MAX];
+    const char *name = host && *host ? host : endpoint_format(peer, text);
+
+    decisions_passed(&flow->traffic->decisions,
+                     &(struct decision){.kind = "udp",
+                                        .name = name,
+                                        .name_size = strlen(name),
+                                        .client = &flow->client->client});
+}
+
 static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
 {
     struct traffic *traffic = flow->traffic;
@@ -290,6 +303,8 @@ static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
                                                          &flow->client->client);
     if (flow->is_blocked)
         traffic->flows.counters.blocked++;
+    else if (traffic->decisions.wants_passes)
+        trace(flow, peer, host);
     return flow->is_blocked;
 }
 

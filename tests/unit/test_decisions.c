@@ -152,7 +152,9 @@ static void test_a_request_is_kept_by_its_url(void **state)
 
     filter_ask_name(lab->filter, &name, &verdict);
     memset(end, 'x', sizeof(url) - (size_t)(end - url)); /* long, and not terminated */
-    decisions_note(&lab->decisions, "http", url, sizeof(url), NULL, &verdict);
+    decisions_note(&lab->decisions,
+                   &(struct decision){.kind = "http", .name = url, .name_size = sizeof(url)},
+                   &verdict);
     decisions_last(&lab->decisions, &last, 1);
     assert_memory_equal(last->name, url, NAME_MAX_BYTES);
     assert_int_equal(strlen(last->name), NAME_MAX_BYTES);
