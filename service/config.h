@@ -151,6 +151,21 @@ struct config_timeouts { /* ms */
     uint32_t connect, dial, stall, tcp_idle, tcp_half_closed, udp_idle;
 };
 
+enum config_query_log_mode { CONFIG_QUERY_LOG_OFF, CONFIG_QUERY_LOG_BLOCKED, CONFIG_QUERY_LOG_ALL };
+enum config_query_names {
+    CONFIG_QUERY_NAMES_PLAIN,
+    CONFIG_QUERY_NAMES_HASHED,
+    CONFIG_QUERY_NAMES_NONE
+};
+
+/* What was asked for and decided, kept by the worker. */
+struct config_query_log {
+    enum config_query_log_mode mode;
+    enum config_query_names names;
+    uint32_t age_s;
+    uint64_t size_bytes;
+};
+
 struct config {
     unsigned refs;
     struct config_upstream *upstreams; /* default: one, direct */
@@ -164,6 +179,7 @@ struct config {
     bool admits_private_upstreams; /* may the worker ask for upstreams in private ranges */
     struct config_limits limits;
     struct config_timeouts timeouts;
+    struct config_query_log query_log;
     enum log_level log_level;
     bool log_names;
     char *user, *group; /* the worker's; "atlantic" */

@@ -27,6 +27,8 @@ static const char *const strategies[] = {"failover", "race", NULL};
 static const char *const echs[] = {"keep", "strip", NULL};
 static const char *const pings[] = {"off", "reachable", "always", NULL};
 static const char *const weekdays[] = {"sun", "mon", "tue", "wed", "thu", "fri", "sat", NULL};
+static const char *const query_log_modes[] = {"off", "blocked", "all", NULL};
+static const char *const query_names[] = {"plain", "hashed", "none", NULL};
 static const char *const levels[] = {"error", "warning", "notice", "info", "debug", NULL};
 static const char *const formats[] = {"auto",    "hosts", "domains", "dnsmasq",
                                       "unbound", "rpz",   "adblock", NULL};
@@ -338,6 +340,34 @@ static const struct config_field timeouts_fields[] = {
 };
 static const struct config_section timeouts = SECTION("the timeouts", timeouts_fields, 0);
 
+static const struct config_field query_log_fields[] = {
+    {.key = "mode",
+     .type = &config_type_enum,
+     AT(config_query_log, mode),
+     .names = query_log_modes,
+     .min = CONFIG_QUERY_LOG_OFF,
+     .fallback = "blocked"},
+    {.key = "names",
+     .type = &config_type_enum,
+     AT(config_query_log, names),
+     .names = query_names,
+     .min = CONFIG_QUERY_NAMES_PLAIN,
+     .fallback = "plain"},
+    {.key = "age",
+     .type = &config_type_s,
+     AT(config_query_log, age_s),
+     .min = 60,
+     .max = 366 * DAY_S,
+     .fallback = "7d"},
+    {.key = "size",
+     .type = &config_type_size64,
+     AT(config_query_log, size_bytes),
+     .min = MIB,
+     .max = 16384 * MIB,
+     .fallback = "16MiB"},
+};
+static const struct config_section query_log = SECTION("the query log", query_log_fields, 0);
+
 static const struct config_field log_fields[] = {
     {.key = "level",
      .type = &config_type_enum,
@@ -379,6 +409,7 @@ static const struct config_field top_fields[] = {
      .fallback = "false"},
     {.key = "limits", .section = &limits, AT(config, limits)},
     {.key = "timeouts", .section = &timeouts, AT(config, timeouts)},
+    {.key = "query_log", .section = &query_log, AT(config, query_log)},
     {.key = "log", .section = &logging},
     {.key = "worker", .section = &worker},
     {.key = "workers",

@@ -2,7 +2,7 @@
 
 _atlantic()
 {
-    local commands='on off status restart reload usage flows blocked filter config lists pause resume allow deny rules'
+    local commands='on off status restart reload usage flows blocked filter config lists pause resume allow deny rules log'
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' sub='' i
     COMPREPLY=()
@@ -40,6 +40,14 @@ _atlantic()
             mapfile -t COMPREPLY < <(compgen -W '5m 15m 1h 1d' -- "$word")
             return
             ;;
+        --verdict)
+            mapfile -t COMPREPLY < <(compgen -W 'block rewrite allow pass' -- "$word")
+            return
+            ;;
+        --kind)
+            mapfile -t COMPREPLY < <(compgen -W 'dns http tls tcp udp quic address' -- "$word")
+            return
+            ;;
         --list | --psl)
             compopt -o filenames 2>/dev/null
             mapfile -t COMPREPLY < <(compgen -f -- "$word")
@@ -62,6 +70,7 @@ _atlantic()
             esac
             ;;
         pause) choices+=' --json 5m 15m 1h' ;;
+        log) choices+=' --json --limit --name --list --app --verdict --kind --since --follow --counts' ;;
         resume | rules) choices+=' --json' ;;
         allow | deny) choices+=' --json --for' ;;
         filter)

@@ -1,6 +1,6 @@
 # fish completion for atlantic
 
-set -l commands on off status restart reload usage flows blocked filter config lists pause resume allow deny rules
+set -l commands on off status restart reload usage flows blocked filter config lists pause resume allow deny rules log
 
 complete -c atlantic -f
 complete -c atlantic -l run-dir -r -a '(__fish_complete_directories)' -d 'Where the sockets are'
@@ -23,8 +23,9 @@ complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a resume -d
 complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a allow -d 'Let a name pass'
 complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a deny -d 'Block a name'
 complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a rules -d 'The names that you allowed and denied'
+complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a log -d 'What was asked for, decided, and why'
 
-complete -c atlantic -n '__fish_seen_subcommand_from status usage flows blocked filter lists pause resume allow deny rules' -l json -d 'Print JSON'
+complete -c atlantic -n '__fish_seen_subcommand_from status usage flows blocked filter lists pause resume allow deny rules log' -l json -d 'Print JSON'
 complete -c atlantic -n '__fish_seen_subcommand_from on status lists' -l wait -d 'Wait until it is on'
 complete -c atlantic -n '__fish_seen_subcommand_from status' -l watch -d 'Go on, show each change'
 complete -c atlantic -n '__fish_seen_subcommand_from usage' -l by -x -a 'day upstream day,upstream' -d 'One row for each'
@@ -33,6 +34,15 @@ complete -c atlantic -n '__fish_seen_subcommand_from usage' -l to -x -a '(date -
 complete -c atlantic -n '__fish_seen_subcommand_from flows blocked' -l limit -x -d 'At most so many'
 complete -c atlantic -n '__fish_seen_subcommand_from allow deny' -l for -x -a '5m 15m 1h 1d' -d 'For so long'
 complete -c atlantic -n '__fish_seen_subcommand_from lists' -a 'update catalogue'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l limit -x -d 'At most so many'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l name -x -d 'Of this name and below'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l list -x -d 'Decided by this list'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l app -x -d 'Of this address'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l verdict -x -a 'block rewrite allow pass' -d 'So decided'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l kind -x -a 'dns http tls tcp udp quic address' -d 'Of this kind'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l since -x -d 'From then on'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l follow -d 'Go on'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l counts -d 'How often each list decided'
 complete -c atlantic -n '__fish_seen_subcommand_from pause' -a '5m 15m 1h'
 complete -c atlantic -n '__fish_seen_subcommand_from filter' -a 'check explain'
 complete -c atlantic -n '__fish_seen_subcommand_from filter' -l batch -d 'Read requests from standard input'

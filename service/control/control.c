@@ -49,6 +49,7 @@ struct control {
     struct control_source source;
     struct usage *usage;
     struct siblings *siblings;
+    struct query_log *query_log;
     gid_t group;
     struct list clients;
     struct client *sibling; /* NULL: none has been handed over, or it is gone */
@@ -174,6 +175,7 @@ static void answer_line(struct client *client, size_t size)
     const struct control_context context = {
         .source = &client->control->source,
         .usage = client->control->usage,
+        .query_log = client->control->query_log,
         .is_admin = client->is_admin,
     };
     client->control->stats.requests++;
@@ -399,6 +401,7 @@ int control_open(struct loop *loop, int listener, const struct control_options *
         .source = *options->source,
         .usage = options->usage,
         .siblings = options->siblings,
+        .query_log = options->query_log,
         .group = options->group,
     };
     list_init(&control->clients);

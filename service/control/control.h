@@ -25,12 +25,17 @@
  *   filter.rules    {}: filter {state, paused_until, paused_left_ms, rules []}
  *   filter.allow, filter.deny  {name, seconds}: the same. Without seconds, for ever
  *   pause           {seconds}: the same. With a name: as filter.allow
+ *   log             {name, list, app, verdict, kind, since_ms, until_ms, before, after, limit}:
+ *                   log [], the newest first; next: where to go on (before), null at the end. An
+ *                   app is an address; times are Unix time
+ *   log.counts      {since_ms}: counts [] of each list and verdict, log {}
  *   resume          {name}: the same. Ends the pause, or takes away the rule for that name */
 #ifndef SERVICE_CONTROL_CONTROL_H
 #define SERVICE_CONTROL_CONTROL_H
 
 #include "base/endpoint.h"
 #include "base/loop.h"
+#include "service/control/query_log.h"
 #include "service/control/usage.h"
 
 #include <stdbool.h>
@@ -159,6 +164,7 @@ struct control_options {
     const struct control_source *source; /* copied */
     struct usage *usage;                 /* borrowed; NULL: no ledger */
     struct siblings *siblings;           /* borrowed; NULL: there are no other workers to ask */
+    struct query_log *query_log;         /* borrowed; NULL: none */
 };
 
 struct control_stats {

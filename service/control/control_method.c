@@ -29,6 +29,8 @@ static const struct method methods[] = {
     {"filter.rules", control_rules_method, false, NULL},
     {"filter.allow", control_allow_method, false, NULL},
     {"filter.deny", control_deny_method, false, NULL},
+    {"log", control_log_method, false, NULL},
+    {"log.counts", control_log_counts_method, false, NULL},
     {"pause", control_pause_method, false, NULL},
     {"resume", control_resume_method, false, NULL},
 };

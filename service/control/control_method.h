@@ -19,6 +19,7 @@ struct control_problem {
 struct control_context {
     const struct control_source *source;
     struct usage *usage;
+    struct query_log *query_log;
     bool is_admin; /* root */
 };
 
@@ -50,7 +51,8 @@ typedef int control_method_fn(const struct control_context *context, const cJSON
 control_method_fn control_status_method, control_usage_method, control_flows_method,
     control_blocked_method, control_check_method, control_explain_method, control_pause_method,
     control_resume_method, control_allow_method, control_deny_method, control_rules_method,
-    control_lists_method, control_lists_update_method;
+    control_lists_method, control_lists_update_method, control_log_method,
+    control_log_counts_method;
 
 __attribute__((format(printf, 4, 5))) int control_fail(struct control_problem *problem,
                                                        const char *code, const char *hint,
@@ -66,6 +68,8 @@ int control_normalize_host(struct control_question *question, char *to,
                            struct control_problem *problem);
 /* "filter": its state and the user's own rules. */
 void control_add_filter(const struct control_context *context, cJSON *to);
+/* "log": how the query log is. */
+void control_add_log(const struct control_context *context, cJSON *to);
 void control_add_time(cJSON *object, const char *name, int64_t unix_ms);
 void control_add_number(cJSON *object, const char *name, uint64_t value);
 void control_add_address(cJSON *object, const char *name, const struct address *address);

@@ -58,6 +58,7 @@ int control_status_method(const struct control_context *context, const cJSON *pa
     if (source->upstreams)
         source->upstreams(source->owner, add_upstream, upstreams);
     control_add_filter(context, result);
+    control_add_log(context, result);
     cJSON *counters = cJSON_AddObjectToObject(result, "counters");
     if (source->counters)
         source->counters(source->owner, add_counter, counters);

@@ -2,6 +2,8 @@
  * live file and upstream have been booked). A fold changes all three in one transaction. */
 #include "service/control/usage_store.h"
 
+#include "service/control/usage_sqlite.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <sqlite3.h>
@@ -10,8 +12,6 @@
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
-
-enum { BUSY_MS = 2000 };
 
 struct usage_store {
     int dir_fd;               /* our own copy; -1 in memory */
@@ -67,62 +67,9 @@ static const char query_text[] =
     " FROM both WHERE day BETWEEN coalesce(?3, '') AND coalesce(?4, '9999')"
     " GROUP BY d, u ORDER BY d, u";
 
-static int err_of(int code)
-{
-    switch (code & 0xff) {
-    case SQLITE_OK:
-    case SQLITE_ROW:
-    case SQLITE_DONE: return 0;
-    case SQLITE_NOMEM: return -ENOMEM;
-    case SQLITE_CORRUPT:
-    case SQLITE_NOTADB: return -EBADMSG;
-    default: return -EIO;
-    }
-}
-
 static int run(sqlite3 *db, const char *sql)
 {
-    return err_of(sqlite3_exec(db, sql, NULL, NULL, NULL));
-}
-
-/* Names are used as they are. SQLite would resolve /proc/self/fd/N to the folder's path, which the
- * worker may not be able to walk: all it was given is the descriptor. */
-static int keep_name(sqlite3_vfs *vfs, const char *name, int capacity, char *to)
-{
-    (void)vfs;
-    return snprintf(to, (size_t)capacity, "%s", name) < capacity ? SQLITE_OK : SQLITE_CANTOPEN;
-}
-
-static const char *vfs_name(void)
-{
-    static sqlite3_vfs vfs;
-    if (!vfs.zName) {
-        vfs = *sqlite3_vfs_find("unix");
-        vfs.zName = "atlantic";
-        vfs.xFullPathname = keep_name;
-        vfs.pNext = NULL;
-        if (sqlite3_vfs_register(&vfs, 0) != SQLITE_OK)
-            vfs.zName = NULL;
-    }
-    return vfs.zName;
-}
-
-static int open_connection(int dir_fd, sqlite3 **ret)
-{
-    char path[64] = ":memory:";
-    if (dir_fd >= 0) {
-        /* SQLite gives its other files the mode of this one. */
-        int fd = openat(dir_fd, "usage.db", O_RDWR | O_CREAT | O_CLOEXEC, 0640);
-        if (fd < 0)
-            return -errno;
-        close(fd);
-        snprintf(path, sizeof(path), "/proc/self/fd/%d/usage.db", dir_fd);
-    }
-    int code =
-        sqlite3_open_v2(path, ret, SQLITE_OPEN_READWRITE | SQLITE_OPEN_FULLMUTEX, vfs_name());
-    if (code == SQLITE_OK)
-        code = sqlite3_busy_timeout(*ret, BUSY_MS);
-    return err_of(code);
+    return usage_sqlite_err(sqlite3_exec(db, sql, NULL, NULL, NULL));
 }
 
 /* One number from the first row. */
@@ -132,7 +79,7 @@ static int ask_number(sqlite3 *db, const char *sql, int64_t *ret)
     int code = sqlite3_prepare_v2(db, sql, -1, &statement, NULL);
     if (code == SQLITE_OK)
         code = sqlite3_step(statement);
-    int result = code == SQLITE_DONE ? -EIO : err_of(code);
+    int result = code == SQLITE_DONE ? -EIO : usage_sqlite_err(code);
     if (result == 0)
         *ret = sqlite3_column_int64(statement, 0);
     sqlite3_finalize(statement);
@@ -177,7 +124,7 @@ static int prepare_database(struct usage_store *store)
     if (store->dir_fd < 0)
         store->reader = store->writer;
     else
-        result = open_connection(store->dir_fd, &store->reader);
+        result = usage_sqlite_open(store->dir_fd, "usage.db", true, &store->reader);
     return result < 0 ? result : run(store->reader, live_schema);
 }
 
@@ -189,7 +136,7 @@ int usage_store_open(int dir_fd, struct usage_store **ret)
     store->dir_fd = dir_fd < 0 ? -1 : fcntl(dir_fd, F_DUPFD_CLOEXEC, 0);
     int result = dir_fd >= 0 && store->dir_fd < 0 ? -errno : 0;
     if (result == 0)
-        result = open_connection(store->dir_fd, &store->writer);
+        result = usage_sqlite_open(store->dir_fd, "usage.db", true, &store->writer);
     if (result == 0)
         result = prepare_database(store);
     if (result < 0) {
@@ -252,7 +199,7 @@ static int read_folded(sqlite3 *db, uint64_t live, const char *name, struct usag
     else if (code == SQLITE_DONE)
         *ret = (struct usage_counters){0};
     sqlite3_finalize(statement);
-    return err_of(code);
+    return usage_sqlite_err(code);
 }
 
 int usage_store_folded(struct usage_store *store, const char *name, struct usage_counters *ret)
@@ -274,7 +221,7 @@ static int put(sqlite3 *db, const char *sql, const char *day,
         code = sqlite3_step(statement);
     }
     sqlite3_finalize(statement);
-    return err_of(code);
+    return usage_sqlite_err(code);
 }
 
 static uint64_t beyond(uint64_t live, uint64_t folded)
@@ -399,7 +346,7 @@ static int select_rows(struct usage_store *store, const struct usage_question *q
         fn(owner, &row);
     }
     sqlite3_finalize(statement);
-    return err_of(code);
+    return usage_sqlite_err(code);
 }
 
 int usage_store_query(struct usage_store *store, const struct usage_snapshot *live,

@@ -4,6 +4,7 @@
 #include "adblock/sniff.h"
 #include "base/err.h"
 #include "service/engine/dns_stream.h"
+#include "service/engine/flow_trace.h"
 #include "service/engine/target_rewrite.h"
 
 #include <errno.h>
@@ -101,26 +102,6 @@ static void on_relay_done(void *owner, int why)
     tcp_flow_free(flow);
 }
 
-/* A log may want to know what passed; of the web it is told each request. */
-static void trace(struct tcp_flow *flow)
-{
-    const struct flow *facts = &flow->flow;
-    char target[ENDPOINT_TEXT_MAX];
-    const char *name = facts->host ? facts->host : endpoint_format(&facts->target, target);
-
-    if (flow->is_gated)
-        return;
-    decisions_passed(&flow->traffic->decisions,
-                     &(struct decision){
-                         .kind = "tcp",
-                         .name = name,
-                         .name_size = strlen(name),
-                         .client = &facts->client,
-                         .upstream = facts->upstream->name,
-                         .took_ms = loop_now_ms(flow->traffic->loop) - facts->started_at_ms,
-                     });
-}
-
 static void join(struct tcp_flow *flow)
 {
     struct stream *client = flow->client, *upstream = flow->upstream;
@@ -129,8 +110,8 @@ static void join(struct tcp_flow *flow)
     options.total = &flow->flow.tally->bytes;
     flow->client = flow->upstream = NULL;
     flow_set_relaying(&flow->flow);
-    if (flow->traffic->decisions.wants_passes)
-        trace(flow);
+    if (!flow->is_gated) /* of the web a log is told each request */
+        flow_trace(&flow->traffic->decisions, &flow->flow);
     if (relay_start(flow->traffic->loop, client, upstream, &options, &flow->flow.bytes,
                     on_relay_done, flow, &flow->relay) < 0)
         tcp_flow_free(flow);
@@ -206,20 +187,9 @@ static void on_gate_request(void *owner, const struct filter_request *request,
                             const struct verdict *verdict)
 {
     struct tcp_flow *flow = owner;
-    struct decisions *decisions = &flow->traffic->decisions;
-    struct decision decision = {.kind = "http",
-                                .name = request->url,
-                                .name_size = request->url_size,
-                                .client = &flow->flow.client,
-                                .request = request};
 
-    decisions->asked++;
-    if (!verdict_is_block(verdict)) {
-        decisions_passed(decisions, &decision);
-        return;
-    }
-    flow->traffic->flows.counters.blocked++;
-    decisions_note(decisions, &decision, verdict);
+    flow->traffic->flows.counters.blocked += verdict_is_block(verdict);
+    flow_trace_request(&flow->traffic->decisions, &flow->flow.client, request, verdict);
 }
 
 static const struct http_gate_events gate_events = {gate_filter, on_gate_request};

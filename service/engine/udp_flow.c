@@ -2,6 +2,7 @@
 
 #include "base/err.h"
 #include "service/engine/dns_lookup.h"
+#include "service/engine/flow_trace.h"
 #include "service/engine/peer_table.h"
 #include "service/engine/quic_watch.h"
 #include "service/engine/udp_questions.h"
@@ -274,19 +275,6 @@ static int ensure_association(struct udp_flow *flow, const struct endpoint *peer
 
 /* --- the application's datagrams ------------------------------------------------------------- */
 
-/* A log may want to know what passed. */
-static void trace(struct udp_flow *flow, const struct endpoint *peer, const char *host)
-{
-    char text[ENDPOINT_TEXT_MAX];
-    const char *name = host && *host ? host : endpoint_format(peer, text);
-
-    decisions_passed(&flow->traffic->decisions,
-                     &(struct decision){.kind = "udp",
-                                        .name = name,
-                                        .name_size = strlen(name),
-                                        .client = &flow->client->client});
-}
-
 static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
 {
     struct traffic *traffic = flow->traffic;
@@ -303,8 +291,8 @@ static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
                                                          &flow->client->client);
     if (flow->is_blocked)
         traffic->flows.counters.blocked++;
-    else if (traffic->decisions.wants_passes)
-        trace(flow, peer, host);
+    else
+        flow_trace_peer(&traffic->decisions, &flow->client->client, peer, host);
     return flow->is_blocked;
 }
 

@@ -8,6 +8,7 @@
 #include "service/ipc.h"
 #include "service/worker/facts.h"
 #include "service/worker/ledger.h"
+#include "service/worker/query_entry.h"
 #include "service/worker/sandbox.h"
 
 #include <errno.h>
@@ -33,6 +34,7 @@ struct worker {
     struct config *config;
     struct engine *engine;
     struct ledger ledger;
+    struct query_log *query_log;
     struct control *control;
     unsigned number, count;    /* which of how many workers; 0 of 1 unless we are told */
     struct siblings *siblings; /* the first one's wires to the others */
@@ -189,6 +191,21 @@ static void take_sibling(struct worker *worker, unsigned number, int fd)
 
 /* --- configuration and start ------------------------------------------------------------------ */
 
+/* As the configuration says; without memory there is none. */
+static void set_query_log(struct worker *worker)
+{
+    struct query_log_settings settings = query_entry_settings(&worker->config->query_log);
+    struct query_log *log = worker->query_log;
+
+    if (!log)
+        return;
+    if (query_log_set(log, &settings) < 0)
+        log_error("no memory for the query log");
+    settings.mode = query_log_stats(log).mode;
+    engine_set_log(worker->engine, settings.mode == QUERY_LOG_OFF ? NULL : query_entry_add, log,
+                   settings.mode == QUERY_LOG_ALL);
+}
+
 static void take_config(struct worker *worker, const int *fds, size_t count)
 {
     struct config_error error = {"out of memory"};
@@ -215,12 +232,15 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
     log_setup(config->log_level, config->log_names);
     config_unref(worker->config);
     worker->config = config;
+    if (worker->engine)
+        set_query_log(worker);
 }
 
 static int open_ledger(struct worker *worker)
 {
-    return ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->number,
-                       worker->count, on_counting, worker);
+    int err = ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->number,
+                          worker->count, on_counting, worker);
+    return err < 0 ? err : query_log_open(worker->loop, worker->state_dir, &worker->query_log);
 }
 
 static int open_engine(struct worker *worker, struct engine_error *error)
@@ -238,14 +258,21 @@ static int open_engine(struct worker *worker, struct engine_error *error)
     err = engine_keep_rules(worker->engine, worker->state_dir);
     if (err < 0)
         log_error("your own rules end with this worker err=\"%s\"", err_text(err));
-    return engine_configure(worker->engine, worker->config, error);
+    err = engine_configure(worker->engine, worker->config, error);
+    if (err == 0)
+        set_query_log(worker);
+    return err;
 }
 
 static int open_control(struct worker *worker)
 {
     int listener = worker->control_fd;
     struct control_source source = facts_source(&worker->facts);
-    struct control_options options = {getgid(), &source, worker->ledger.usage, worker->siblings};
+    struct control_options options = {.group = getgid(),
+                                      .source = &source,
+                                      .usage = worker->ledger.usage,
+                                      .query_log = worker->query_log,
+                                      .siblings = worker->siblings};
     int sibling = worker->sibling_fd, err;
 
     worker->facts = (struct facts){worker->loop, worker->engine, loop_now_ms(worker->loop)};
@@ -452,6 +479,7 @@ void worker_free(struct worker *worker)
     siblings_free(worker->siblings);
     engine_free(worker->engine);
     ledger_close(&worker->ledger);
+    query_log_close(worker->query_log);
     config_unref(worker->config);
     for (size_t i = 0; i < worker->listener_count; i++)
         close(worker->listeners[i]);

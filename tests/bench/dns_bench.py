@@ -90,7 +90,7 @@ def start_unbound(lab_, hosts):
     return "127.0.0.1", 5302, process.pid
 
 
-def start_atlantic(lab_, hosts, build):
+def start_atlantic(lab_, hosts, build, log):
     path = lab_.write("names.txt", "\n".join(hosts) + "\n")
     config = f"""upstreams:
   - {{name: direct, kind: direct}}
@@ -98,6 +98,7 @@ filter:
   builtin: false
   lists:
     - {{name: bench, file: {path}, format: domains}}
+query_log: {{mode: {log}}}
 """
     service = lab_.atlantic(config)
     done = service.cli("on")
@@ -134,6 +135,7 @@ def main():
     parser.add_argument("--outstanding", type=int, default=100)
     parser.add_argument("--realtime", action="store_true")
     parser.add_argument("--only", default="atlantic,dnsmasq,unbound")
+    parser.add_argument("--log", default="blocked", help="Atlantic's query_log.mode")
     options = parser.parse_args()
     os.environ["ATLANTIC_BUILD"] = build = os.path.abspath(options.build)
     sys.path.insert(0, os.path.join(os.path.dirname(HERE), "net"))
@@ -141,7 +143,7 @@ def main():
     hosts = names(options.names)
     with lab.Lab("dns-bench") as lab_:
         path = lab_.write("asked.txt", "\n".join(hosts) + "\n")
-        starts = {"atlantic": lambda: start_atlantic(lab_, hosts, build),
+        starts = {"atlantic": lambda: start_atlantic(lab_, hosts, build, options.log),
                   "dnsmasq": lambda: start_dnsmasq(lab_, hosts),
                   "unbound": lambda: start_unbound(lab_, hosts)}
         candidates = [Candidate(name, *starts[name](), options.realtime)

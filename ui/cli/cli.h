@@ -26,6 +26,14 @@ enum cli_option {
     CLI_TO = 1 << 5,
     CLI_LIMIT = 1 << 6,
     CLI_FOR = 1 << 7,
+    CLI_NAME = 1 << 8,
+    CLI_LIST = 1 << 9,
+    CLI_APP = 1 << 10,
+    CLI_VERDICT = 1 << 11,
+    CLI_KIND = 1 << 12,
+    CLI_SINCE = 1 << 13,
+    CLI_FOLLOW = 1 << 14,
+    CLI_COUNTS = 1 << 15,
 };
 
 /* The command line, taken apart. Texts are those of argv. */
@@ -34,9 +42,10 @@ struct cli {
     unsigned given; /* enum cli_option */
     int wait_s;
     const char *by, *from, *to;
-    const char *duration; /* --for */
-    int limit;            /* 0: not given */
-    int argc;             /* what is neither option nor command */
+    const char *duration;                                   /* --for */
+    const char *name, *list, *app, *verdict, *kind, *since; /* of the query log */
+    int limit;                                              /* 0: not given */
+    int argc;                                               /* what is neither option nor command */
     char **argv;
     bool has_colour;
 };
@@ -53,7 +62,11 @@ struct cli_command {
 };
 
 cli_fn cli_on, cli_off, cli_restart, cli_reload, cli_status, cli_usage, cli_flows, cli_blocked,
-    cli_filter, cli_config, cli_pause, cli_resume, cli_allow, cli_deny, cli_rules, cli_lists;
+    cli_filter, cli_config, cli_pause, cli_resume, cli_allow, cli_deny, cli_rules, cli_lists,
+    cli_log;
+
+/* "90s", "5m", "1h", "2d" in seconds, at most 366d; 0 if it is none. */
+int cli_parse_duration(const char *text);
 
 /* Says on stderr why there is no answer (a negative code of the client's); returns the exit status
  * for it. */

@@ -55,6 +55,12 @@ const struct cli_command cli_commands[] = {
     {"deny", "NAME", "block a name and everything below it, whatever lists say",
      "For ever, or with --for for a while; atlantic resume NAME takes it back.\n",
      CLI_JSON | CLI_FOR, 1, 1, cli_deny},
+    {"log", "", "what was asked for, what was decided, and why",
+     "Newest last. --since takes a time like 2026-01-31T08:00:00Z, a day, or how long ago, like\n"
+     "2h. --name also finds what is below it. What is logged is the setting query_log.mode.\n",
+     CLI_JSON | CLI_NAME | CLI_LIST | CLI_APP | CLI_VERDICT | CLI_KIND | CLI_SINCE | CLI_LIMIT |
+         CLI_FOLLOW | CLI_COUNTS,
+     0, 0, cli_log},
     {"rules", "", "the names that you allowed and denied, and the pause", "", CLI_JSON, 0, 0,
      cli_rules},
     {"config", "check [FILE]", "check a configuration without using it",
@@ -73,6 +79,14 @@ static const struct {
     {"--to DAY", "up to and with this day"},
     {"--limit N", "at most N"},
     {"--for DURATION", "so long, like 90s, 5m, 1h or 2d"},
+    {"--name NAME", "of this name and below"},
+    {"--list LIST", "decided by this list"},
+    {"--app ADDRESS", "asked for by this application's address"},
+    {"--verdict WORD", "block, rewrite, allow or pass"},
+    {"--kind WORD", "dns, http, tls, tcp, udp, quic or address"},
+    {"--since WHEN", "from then on"},
+    {"--follow", "go on and show what is added"},
+    {"--counts", "how often each list decided"},
 };
 enum { OPTIONS = sizeof(option_texts) / sizeof(option_texts[0]) };
 
@@ -88,6 +102,14 @@ static const struct option long_options[] = {
     {"to", required_argument, NULL, FIRST_OPTION + 5},
     {"limit", required_argument, NULL, FIRST_OPTION + 6},
     {"for", required_argument, NULL, FIRST_OPTION + 7},
+    {"name", required_argument, NULL, FIRST_OPTION + 8},
+    {"list", required_argument, NULL, FIRST_OPTION + 9},
+    {"app", required_argument, NULL, FIRST_OPTION + 10},
+    {"verdict", required_argument, NULL, FIRST_OPTION + 11},
+    {"kind", required_argument, NULL, FIRST_OPTION + 12},
+    {"since", required_argument, NULL, FIRST_OPTION + 13},
+    {"follow", no_argument, NULL, FIRST_OPTION + 14},
+    {"counts", no_argument, NULL, FIRST_OPTION + 15},
     {NULL, 0, NULL, 0},
 };
 
@@ -152,6 +174,12 @@ static const char *take_option(struct cli *cli, unsigned option, const char *val
     case CLI_FROM: cli->from = value; return NULL;
     case CLI_TO: cli->to = value; return NULL;
     case CLI_FOR: cli->duration = value; return NULL;
+    case CLI_NAME: cli->name = value; return NULL;
+    case CLI_LIST: cli->list = value; return NULL;
+    case CLI_APP: cli->app = value; return NULL;
+    case CLI_VERDICT: cli->verdict = value; return NULL;
+    case CLI_KIND: cli->kind = value; return NULL;
+    case CLI_SINCE: cli->since = value; return NULL;
     default: return NULL;
     }
 }

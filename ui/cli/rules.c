@@ -5,8 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-/* "90s", "5m", "1h", "2d" in seconds; 0 if it is none. */
-static int parse_duration(const char *text)
+int cli_parse_duration(const char *text)
 {
     static const struct {
         const char *unit;
@@ -34,7 +33,7 @@ static int fail_duration(const char *text)
 /* `name` and `duration` may be NULL. */
 static int change(const struct cli *cli, const char *method, const char *name, const char *duration)
 {
-    int seconds = duration ? parse_duration(duration) : 0;
+    int seconds = duration ? cli_parse_duration(duration) : 0;
     if (duration && seconds == 0)
         return fail_duration(duration);
     cJSON *params = cJSON_CreateObject(), *result = NULL;

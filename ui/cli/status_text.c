@@ -94,6 +94,8 @@ cJSON *status_merge(const struct client_power *power, const cJSON *worker, const
     add_worker_list(status, power, cJSON_GetObjectItemCaseSensitive(worker, "workers"));
     if (*client_power_get(power, "workers_why"))
         cJSON_AddStringToObject(status, "workers_why", client_power_get(power, "workers_why"));
+    if (cJSON_GetObjectItemCaseSensitive(worker, "log"))
+        copy_member(status, worker, "log", NULL);
     const cJSON *total = cJSON_GetObjectItemCaseSensitive(today, "total");
     if (total)
         cJSON_AddItemToObject(status, "today", cJSON_Duplicate(total, true));
@@ -245,6 +247,22 @@ static void add_rules(struct table *table, const cJSON *status)
     }
 }
 
+/* Only what is wrong with it. */
+static void add_log(struct table *table, const cJSON *status)
+{
+    const cJSON *log = cJSON_GetObjectItemCaseSensitive(status, "log");
+    char text[120] = "";
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "is_failing")))
+        snprintf(text, sizeof(text), "cannot be written, %lld entries are lost",
+                 number_at(log, "lost"));
+    else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "was_damaged")))
+        snprintf(text, sizeof(text), "was damaged and put aside; a new one was begun");
+    else if (number_at(log, "dropped") > 0)
+        snprintf(text, sizeof(text), "%lld entries came too fast for it",
+                 number_at(log, "dropped"));
+    add_line(table, "query log", text);
+}
+
 static void add_today(struct table *table, const cJSON *status)
 {
     const cJSON *today = cJSON_GetObjectItemCaseSensitive(status, "today");
@@ -272,6 +290,7 @@ void status_print(const cJSON *status, long long now_s, bool has_colour, FILE *t
     add_upstreams(table, status);
     add_counters(table, status);
     add_rules(table, status);
+    add_log(table, status);
     add_today(table, status);
     table_print(table, false, has_colour, to);
     table_free(table);

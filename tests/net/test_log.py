@@ -1,0 +1,153 @@
+"""The query log: what is in it, how it is found, and that nothing which happens to it matters."""
+
+import json
+import os
+import signal
+import sys
+
+from configs import DIRECT, config
+from lab import WEB4, check, main, wait_for
+
+
+def start(lab, settings="mode: all", more=""):
+    lab.web()
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [DIRECT], f"query_log: {{{settings}}}\n{more}"))
+    atlantic.on()
+    return atlantic
+
+
+def ask(lab, name, kind="A"):
+    return lab.app(["dig", "+short", "@192.0.2.1", name, kind]).stdout.strip()
+
+
+def get(lab, url):
+    return lab.app(["curl", "-s", "--max-time", "10", "--cacert", f"{lab.dir}/ca.pem",
+                    "--connect-to", f"::{WEB4}:", url]).stdout
+
+
+def rows(atlantic, *words):
+    done = atlantic.cli("log", "--json", *words)
+    check(done.returncode == 0, f"log {words}: {done.stdout}{done.stderr}")
+    return json.loads(done.stdout)
+
+
+def wait_rows(atlantic, count, *words):
+    return wait_for(f"{count} rows {words}",
+                    lambda: len(found := rows(atlantic, *words)) >= count and found, 8)
+
+
+def everything(lab):
+    """Questions, requests and conversations are found by name, list, verdict, kind and time"""
+    atlantic = start(lab)
+    ask(lab, "ads.example")
+    ask(lab, "web.example")
+    get(lab, "http://www.ads.example/banner.js?token=secret")
+    get(lab, "http://web.example/hello?token=secret")
+    get(lab, "https://tracker.test/hello")
+    get(lab, "https://web.example/hello")
+    found = wait_rows(atlantic, 6)
+    seen = {(row["kind"], row["name"], row["verdict"]) for row in found}
+    for row in (("dns", "ads.example", "block"), ("dns", "web.example", "pass"),
+                ("http", "www.ads.example", "block"), ("http", "web.example", "pass"),
+                ("tls", "tracker.test", "block"), ("tcp", "web.example", "pass")):
+        check(row in seen, f"{row} is not among {seen}")
+    check("secret" not in json.dumps(found), "what stands behind a ? is in the log")
+    check([row["id"] for row in found] == sorted(row["id"] for row in found), "oldest first")
+    by_name = {row["kind"]: row for row in rows(atlantic, "--name", "ads.example")}
+    check(set(by_name) == {"dns", "http"}, f"by name: {by_name}")
+    check(by_name["dns"]["type"] == "A" and by_name["dns"]["rule"] == "ads.example", f"{by_name}")
+    check(by_name["http"]["path"] == "/banner.js", f"{by_name}")
+    answer = rows(atlantic, "--name", "web.example", "--kind", "dns")[0]
+    check(answer["answer"] == WEB4, f"the answer: {answer}")
+    check(rows(atlantic, "--kind", "tcp")[0]["upstream"] == "direct", "the upstream")
+    check({row["verdict"] for row in rows(atlantic, "--list", "test list")} == {"block"}, "by list")
+    check(len(rows(atlantic, "--limit", "2")) == 2, "a limit")
+    check(rows(atlantic, "--since", "2099-01-01") == [], "of the future")
+    check(len(rows(atlantic, "--since", "1h")) == len(rows(atlantic)), "of the last hour")
+    client = found[0]["client"]
+    check(rows(atlantic, "--app", client) and not rows(atlantic, "--app", "192.0.2.99"), "by app")
+    counts = json.loads(atlantic.cli("log", "--counts", "--json").stdout)["counts"]
+    check(counts == [{"list": "test list", "verdict": "block", "count": 3}], f"counts: {counts}")
+    text = atlantic.cli("log").stdout
+    check("VERDICT" in text and "test list: ads.example" in text, text)
+    do = atlantic.cli("allow", "ads.example")
+    check(do.returncode == 0, do.stderr)
+    ask(lab, "ads.example")
+    allowed = wait_rows(atlantic, 1, "--verdict", "allow")
+    check(allowed[0]["rule"] == "allow ads.example", f"an exception says which: {allowed}")
+
+
+def by_default(lab):
+    """Without a setting what was blocked is logged, and nothing of what was not"""
+    lab.web()
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [DIRECT]))
+    atlantic.on()
+    ask(lab, "web.example")
+    get(lab, "http://web.example/hello")
+    ask(lab, "ads.example")
+    found = wait_rows(atlantic, 1)
+    check([row["name"] for row in found] == ["ads.example"], f"{found}")
+    check(b"web.example" not in open(f"{atlantic.state_dir}/worker/query.db-wal", "rb").read(),
+          "a name that passed is on the disk")
+    lab.write("atlantic.yaml", config(lab, [DIRECT], "query_log: {mode: off}\n"))
+    check(atlantic.cli("reload").returncode == 0, "reload")
+    wait_for("the file to go",
+             lambda: not os.path.exists(f"{atlantic.state_dir}/worker/query.db"), 8)
+    done = atlantic.cli("log")
+    check(done.returncode == 1 and "query_log.mode" in done.stderr, f"{done}")
+
+
+def hashed(lab):
+    """Hashed names can be looked for, and no name is in the file"""
+    atlantic = start(lab, "mode: all, names: hashed")
+    ask(lab, "ads.example")
+    ask(lab, "web.example")
+    get(lab, "http://web.example/hello")
+    wait_rows(atlantic, 3)
+    found = rows(atlantic, "--name", "ads.example")
+    check(len(found) == 1 and found[0]["name"].startswith("#"), f"{found}")
+    for name in os.listdir(f"{atlantic.state_dir}/worker"):
+        if name.startswith("query"):
+            with open(f"{atlantic.state_dir}/worker/{name}", "rb") as file:
+                data = file.read()
+            check(b"web.example" not in data and b"ads.example" not in data, f"{name} has a name")
+
+
+def survives(lab):
+    """A killed worker loses no more than the last moment; a damaged log is begun anew, and said so"""
+    atlantic = start(lab)
+
+    def kill():
+        pid = atlantic.status()["worker_pid"]
+        os.kill(int(pid), signal.SIGKILL)
+
+        def is_another():
+            status = atlantic.status()
+            return status["worker_pid"] not in (0, pid) and status["state"] == "on"
+        wait_for("another worker", is_another)
+    ask(lab, "ads.example")
+    wait_rows(atlantic, 1, "--name", "ads.example")
+    kill()
+    ask(lab, "tracker.test")
+    wait_rows(atlantic, 1, "--name", "tracker.test")
+    check(rows(atlantic, "--name", "ads.example"), "what was written before")
+    path = f"{atlantic.state_dir}/worker/query.db"
+    pid = int(atlantic.status()["worker_pid"])
+    os.kill(pid, signal.SIGSTOP)
+    with open(path, "r+b") as file:
+        file.write(b"not a database" * 1000)
+    os.unlink(f"{path}-wal")  # where a copy of the damaged pages may be
+    os.kill(pid, signal.SIGKILL)
+    wait_for("another worker", lambda: atlantic.status()["state"] == "on"
+             and atlantic.status()["worker_pid"] not in (0, pid))
+    ask(lab, "ads.example")
+    wait_rows(atlantic, 1, "--name", "ads.example")
+    log = json.loads(atlantic.cli("log", "--counts", "--json").stdout)["log"]
+    check(log["was_damaged"] and os.path.exists(f"{path}.damaged"), f"{log}")
+    check("put aside" in atlantic.cli("status").stdout, "status says so")
+
+
+if __name__ == "__main__":
+    sys.exit(main("log", [everything, by_default, hashed, survives]))
