@@ -21,6 +21,7 @@ sys.path.insert(0, os.path.join(ROOT, "tests", "net"))
 from lab import Failed, run, stop, wait_for  # noqa: E402  pylint: disable=wrong-import-position
 
 TARGET, PORT, SOCKS_PORT, TLS_PORT = "203.0.113.10", 5001, 1080, 853
+FLOWS_SOCKS_PORT = 1081
 MARK = 438
 SERVER_PROCESSES, SOCKS_PROCESSES = 2, 3
 
@@ -164,7 +165,10 @@ class Bed:
         self.start(self.net, [load, "serve", TARGET, str(TLS_PORT), "1"])
         self.socks = self.start(self.net, [self.program("socks_server"), str(SOCKS_PORT),
                                            str(SOCKS_PROCESSES)])
-        for port in (PORT, TLS_PORT, SOCKS_PORT):
+        # Associations stay for a minute: they would eat the other one's descriptors.
+        self.start(self.net, [self.program("socks_server"), str(FLOWS_SOCKS_PORT),
+                              str(SOCKS_PROCESSES)])
+        for port in (PORT, TLS_PORT, SOCKS_PORT, FLOWS_SOCKS_PORT):
             wait_for(f"port {port}", lambda port=port: self.listens(port), 10)
         return self
 

@@ -20,7 +20,7 @@ import time
 
 import report
 import rows
-from bed import Bed, ROOT
+from bed import FLOWS_SOCKS_PORT, ROOT, Bed
 from candidates import (AtlanticItself, Candidate, Hev, Plain, PlainUdp, Redsocks, find_program,
                         find_redsocks)
 from lab import Failed
@@ -99,6 +99,9 @@ def others_busy(seconds=1.0):
 def invite(bed, options, names):
     """name -> candidate, in the order of the table."""
     who = participants(names)
+
+    def atlantic(name, build=None, **how):
+        return AtlanticItself(bed, name, build, options.settings, **how)
     makers = {
         "path": lambda: Candidate(bed, "path"),
         "plain": lambda: Plain(bed, "plain"),
@@ -106,11 +109,12 @@ def invite(bed, options, names):
         "redsocks": lambda: Redsocks(bed, "redsocks", options.redsocks)
         if find_program(options.redsocks) else None,
         "hev": lambda: Hev(bed, "hev", options.hev) if find_program(options.hev) else None,
-        "before": lambda: AtlanticItself(bed, "before", build=options.before,
-                                         settings=options.settings) if options.before else None,
-        "atlantic": lambda: AtlanticItself(bed, "atlantic", settings=options.settings),
-        "idle": lambda: AtlanticItself(bed, "idle", settings=options.settings),
-        "direct": lambda: AtlanticItself(bed, "direct", True, settings=options.settings),
+        "before": lambda: atlantic("before", options.before) if options.before else None,
+        "atlantic": lambda: atlantic("atlantic"),
+        "idle": lambda: atlantic("idle"),
+        "direct": lambda: atlantic("direct", is_direct=True),
+        "flows": lambda: atlantic("flows", socks_port=FLOWS_SOCKS_PORT),
+        "flows-direct": lambda: atlantic("flows-direct", is_direct=True),
     }
     present = {}
     for name, make in makers.items():
@@ -140,6 +144,18 @@ def measure_rest(present, results):
     for candidate, values in rows.rest([present["atlantic"], present["direct"]]):
         results.add("rest", candidate.name, values)
         note(f"rest {candidate.name}: " + " ".join(f"{k}={v:.3g}" for k, v in values.items()))
+
+
+def settled(measure_kib, quiet_seconds=4, seconds=30):
+    """The value when it has not changed for a while: ends of connections may have to be repeated."""
+    end = time.monotonic() + seconds
+    value, since = measure_kib(), time.monotonic()
+    while time.monotonic() < end and time.monotonic() - since < quiet_seconds:
+        time.sleep(0.5)
+        now = measure_kib()
+        if now != value:
+            value, since = now, time.monotonic()
+    return value
 
 
 class Crowd:
@@ -172,8 +188,7 @@ class Crowd:
         candidate = self.candidate
         alive = self.are_alive()
         self.process.communicate("")
-        time.sleep(3)
-        after_kib = candidate.worker_rss_kib()
+        after_kib = settled(candidate.worker_rss_kib)
         taken = self.held_kib - self.before_kib
         returned = 100 * (self.held_kib - after_kib) / max(taken, 1)
         note(f"after they closed: {after_kib - self.before_kib:+,} KiB; all alive: {alive}")
