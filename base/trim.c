@@ -7,6 +7,7 @@
 enum {
     RUSH = 500,       /* so many have to go before it is worth the walk through the heap */
     SETTLE_MS = 1000, /* the rest of them goes too */
+    CLOSE_MS = 10000, /* what takes several tries to close has closed */
 };
 
 static bool is_over(const struct trim *trim)
@@ -14,13 +15,18 @@ static bool is_over(const struct trim *trim)
     return trim->peak - trim->live >= RUSH && trim->live <= trim->peak / 2;
 }
 
+/* Twice after each rush. */
 static void on_settled(void *owner)
 {
     struct trim *trim = owner;
-    if (!is_over(trim))
+    bool has_new = is_over(trim);
+    if (!has_new && !trim->is_early)
         return;
+    trim->is_early = has_new;
     trim->peak = trim->live;
     trim->times++;
+    if (has_new)
+        timer_start(&trim->timer, CLOSE_MS);
     chunk_pool_trim(loop_chunks(trim->timer.loop));
     malloc_trim(0);
 }

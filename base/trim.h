@@ -11,6 +11,7 @@ struct trim {
     struct timer timer;
     uint32_t live, peak; /* now; the most since memory was given back last */
     uint64_t times;      /* that it was */
+    bool is_early;       /* it was, but some of them may still be closing */
 };
 
 void trim_init(struct trim *trim, struct loop *loop);

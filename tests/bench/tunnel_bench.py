@@ -146,7 +146,7 @@ def measure_rest(present, results):
         note(f"rest {candidate.name}: " + " ".join(f"{k}={v:.3g}" for k, v in values.items()))
 
 
-def settled(measure_kib, quiet_seconds=4, seconds=30):
+def settled(measure_kib, quiet_seconds=12, seconds=40):
     """The value when it has not changed for a while: ends of connections may have to be repeated."""
     end = time.monotonic() + seconds
     value, since = measure_kib(), time.monotonic()
