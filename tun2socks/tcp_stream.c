@@ -60,6 +60,10 @@ static void on_err(void *arg, err_t err)
     if (err == ERR_CLSD || tcp->err)
         return;
     tcp->err = err == ERR_RST ? -ECONNRESET : -ETIMEDOUT;
+    /* Where so much waits, whoever should take it has stopped, and would never see the end behind.
+     */
+    if (unread_size(&tcp->unread) >= TCP_WND / 2)
+        unread_clear(&tcp->unread);
     stream_signal(&tcp->stream);
 }
 

@@ -298,6 +298,8 @@ def unread_writer(address, port, count):
         time.sleep(0.05)
     print("stopped", flush=True)
     sys.stdin.read()
+    for sock in socks:  # as a killed application's, whose bytes nobody will ever want
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
 def steady(address, port):

@@ -89,6 +89,33 @@ static void a_syn_inside_the_window_is_challenged(void **state)
     assert_int_equal(f->rig.inbound_count, 0);
 }
 
+/* Few bytes in front of a reset are readable first; where many wait nobody takes them, and the
+ * reset must not wait with them. */
+static void a_reset_behind_unread_bytes(void **state)
+{
+    enum { PIECE = 1000, MANY = 100 }; /* the window is 128 KiB */
+    struct tun_connection *f = *state;
+    struct span spans[STREAM_SPANS];
+    client_send(&f->client, ACK, pattern, PIECE);
+    assert_true(stream_peek(f->stream, spans, STREAM_SPANS) > 0);
+    for (size_t i = 1; i < MANY; i++)
+        client_send(&f->client, ACK, pattern + i * PIECE, PIECE);
+    assert_true(stream_peek(f->stream, spans, STREAM_SPANS) > 0);
+    client_send_at(&f->client, f->client.seq, RST, NULL, 0);
+    assert_int_equal(stream_peek(f->stream, spans, STREAM_SPANS), -ECONNRESET);
+}
+
+static void few_bytes_before_a_reset_are_not_lost(void **state)
+{
+    struct tun_connection *f = *state;
+    struct span span;
+    client_send(&f->client, ACK, "last words", 10);
+    client_send_at(&f->client, f->client.seq, RST, NULL, 0);
+    tun_connection_expect(f, "last words", 10);
+    stream_consume(f->stream, 10);
+    assert_int_equal(stream_peek(f->stream, &span, 1), -ECONNRESET);
+}
+
 static void abort_is_a_reset(void **state)
 {
     struct tun_connection *f = *state;
@@ -234,6 +261,8 @@ int main(void)
         CASE(both_ends_at_once),
         CASE(a_reset_from_the_client),
         CASE(a_syn_inside_the_window_is_challenged),
+        CASE(a_reset_behind_unread_bytes),
+        CASE(few_bytes_before_a_reset_are_not_lost),
         CASE(abort_is_a_reset),
         CASE(close_delivers_what_was_taken),
         CASE(a_closed_connection_does_not_stay_for_ever),
