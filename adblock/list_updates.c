@@ -58,7 +58,8 @@ uint32_t list_updates_pause_s(uint32_t every_s, unsigned failures, uint32_t rand
 static uint32_t any_number(void)
 {
     uint32_t number = 0;
-    (void)getrandom(&number, sizeof(number), GRND_NONBLOCK);
+    if (getrandom(&number, sizeof(number), GRND_NONBLOCK) != sizeof(number))
+        number = UINT32_MAX / 2; /* no jitter */
     return number;
 }
 
