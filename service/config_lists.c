@@ -29,11 +29,20 @@ static bool is_category(const char *name)
 
 /* --- completing ------------------------------------------------------------------------------ */
 
-static int fill(char **at, const char *text, size_t max)
+static int fill(char **at, const char *text)
 {
     if (!*at && text)
-        *at = strndup(text, max);
+        *at = strdup(text);
     return *at || !text ? 0 : -ENOMEM;
+}
+
+/* A file may be called longer than a list. */
+static int fill_name(char **at, const char *text)
+{
+    int result = fill(at, text);
+    if (*at && strlen(*at) > LABEL_MAX_BYTES)
+        (*at)[LABEL_MAX_BYTES] = '\0';
+    return result;
 }
 
 /* What was not written comes from the catalogue, or is what suits a file. */
@@ -42,13 +51,13 @@ static int complete_list(struct config_list *list)
     const struct catalogue_source *source = list->catalogue ? find_source(list->catalogue) : NULL;
     const char *slash = list->file ? strrchr(list->file, '/') : NULL;
     const char *name = source ? source->id : slash ? slash + 1 : NULL;
-    int result = fill(&list->name, name, LABEL_MAX_BYTES);
+    int result = fill_name(&list->name, name);
     if (result == 0)
-        result = fill(&list->format, source ? source->format : "auto", LABEL_MAX_BYTES);
+        result = fill(&list->format, source ? source->format : "auto");
     if (result == 0)
-        result = fill(&list->category, source ? source->category : "ads", LABEL_MAX_BYTES);
+        result = fill(&list->category, source ? source->category : "ads");
     if (result == 0 && source && !list->file)
-        result = fill(&list->url, source->url, SIZE_MAX);
+        result = fill(&list->url, source->url);
     return result;
 }
 

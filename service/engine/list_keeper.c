@@ -68,8 +68,8 @@ static int open_door(struct list_keeper *keeper)
         .buffer_bytes = BUFFER_BYTES,
         .handshake_timeout_ms = HANDSHAKE_MS,
     };
-    uint16_t port;
-    int fd, err = make_credentials(keeper);
+    uint16_t port = 0;
+    int fd = -1, err = make_credentials(keeper);
     if (err == 0)
         err = listen_anywhere(&fd, &port);
     if (err == 0)
