@@ -78,8 +78,9 @@ static void tell_refusals(void *owner, control_refusal_fn *tell, void *to)
 {
     const struct facts *facts = owner;
     for (int i = 9; i >= 0; i--)
-        tell(to, &(struct control_refusal){.at_unix_ms = 1700000000000 + 1000 * i + facts->number,
-                                           .kind = "dns"});
+        tell(to,
+             &(struct control_refusal){
+                 .at_unix_ms = 1700000000000 + INT64_C(1000) * i + facts->number, .kind = "dns"});
 }
 
 static int listen_anywhere(struct sockaddr_un *ret)
