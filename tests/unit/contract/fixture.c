@@ -4,7 +4,7 @@
 #include <time.h>
 
 enum {
-    PATIENCE_MS = 5000, /* only a failing test waits this long */
+    PATIENCE_MS = 60000, /* only a failing test waits this long */
     QUIET_TURNS = 8,    /* turns without a wake after which none is expected */
 };
 
