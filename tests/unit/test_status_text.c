@@ -53,6 +53,23 @@ static const char today_text[] =
     "{\"rows\":[],\"total\":{\"bytes_up\":1500,\"bytes_down\":20300000,"
     "\"requests\":5,\"blocked\":1}}";
 
+static void test_several_take_turns(void **state)
+{
+    cJSON *status = cJSON_Parse("{\"state\":\"on\",\"upstream\":\"a\",\"upstreams\":["
+                                "{\"name\":\"a\",\"health\":\"healthy\"},"
+                                "{\"name\":\"b\",\"health\":\"resting\"},"
+                                "{\"name\":\"c\",\"health\":\"untried\"}]}");
+    char *text = NULL;
+    size_t size;
+    FILE *to = open_memstream(&text, &size);
+    (void)state;
+    status_print_headline(status, false, to);
+    fclose(to);
+    assert_string_equal(text, "On: everything leaves through a, c in turn.\n");
+    free(text);
+    cJSON_Delete(status);
+}
+
 static void test_on(void **state)
 {
     (void)state;
@@ -169,6 +186,7 @@ static void test_json(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        cmocka_unit_test(test_several_take_turns),
         cmocka_unit_test(test_on),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_several_workers),

@@ -130,6 +130,28 @@ static const struct state_text *describe(const char *state)
     return &unknown;
 }
 
+/* Those that take turns; with one, or where that is not known, the one that is named. */
+static void print_ways_out(const cJSON *status, const char *named, FILE *to)
+{
+    const cJSON *upstreams = cJSON_GetObjectItemCaseSensitive(status, "upstreams"), *upstream;
+    int count = 0;
+    cJSON_ArrayForEach(upstream, upstreams) count +=
+        strcmp(text_at(upstream, "health"), "resting") != 0;
+    if (count < 2) {
+        fprintf(to, " %s", named);
+        return;
+    }
+    const char *comma = " ";
+    cJSON_ArrayForEach(upstream, upstreams)
+    {
+        if (strcmp(text_at(upstream, "health"), "resting") == 0)
+            continue;
+        fprintf(to, "%s%s", comma, text_at(upstream, "name"));
+        comma = ", ";
+    }
+    fputs(" in turn", to);
+}
+
 void status_print_headline(const cJSON *status, bool has_colour, FILE *to)
 {
     const char *state = text_at(status, "state"), *reason = text_at(status, "reason");
@@ -138,7 +160,7 @@ void status_print_headline(const cJSON *status, bool has_colour, FILE *to)
     fprintf(to, "%s%s%s", has_colour ? text->colour : "", text->sentence,
             has_colour && *text->colour ? "\033[0m" : "");
     if (strcmp(state, "on") == 0)
-        fprintf(to, " %s", *upstream ? upstream : "the upstreams");
+        print_ways_out(status, *upstream ? upstream : "the upstreams", to);
     if (text->names_reason && *reason)
         fprintf(to, ": %s", reason);
     if (*text->advice)
