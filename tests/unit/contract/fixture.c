@@ -5,7 +5,7 @@
 
 enum {
     PATIENCE_MS = 60000, /* only a failing test waits this long */
-    QUIET_TURNS = 8,    /* turns without a wake after which none is expected */
+    QUIET_TURNS = 8,     /* turns without a wake after which none is expected */
 };
 
 /* No short period: nothing lost, doubled or swapped goes unnoticed. */
