@@ -46,9 +46,9 @@ size_t list_diary_parse(const char *text, size_t size, struct list_diary_entry *
 
 size_t list_diary_read(int folder, struct list_diary_entry *ret, size_t max)
 {
-    _free_ char *text = malloc(FILE_BYTES);
+    char text[FILE_BYTES];
     _close_fd_ int fd = openat(folder, FILE_NAME, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    ssize_t size = fd >= 0 && text ? read(fd, text, FILE_BYTES) : -1;
+    ssize_t size = fd >= 0 ? read(fd, text, sizeof(text)) : -1;
     return size > 0 ? list_diary_parse(text, (size_t)size, ret, max) : 0;
 }
 

@@ -269,7 +269,7 @@ static bool has(struct update *const *all, size_t count, const struct update *on
 
 int list_updates_set(struct list_updates *updates, const struct list_updates_wish *wish)
 {
-    struct update **all = calloc(LIST_DIARY_MAX, sizeof(*all));
+    struct update **all = calloc(LIST_DIARY_MAX, sizeof(void *));
     if (!all)
         return -ENOMEM;
     updates->every_s = wish->every_s;

@@ -1,7 +1,6 @@
 /* The lists of the configuration: which are in force, what is known of each, their updates. */
 #include "service/engine/engine_parts.h"
 
-#include "base/cleanup.h"
 #include "base/err.h"
 #include "service/engine/schedule.h"
 
@@ -91,7 +90,7 @@ int engine_set_lists(struct engine *engine, const struct config_filter *config, 
         .deny_count = config->deny_count,
     };
     uint64_t hidden[2] = {0, 0};
-    _free_ char *rules = NULL;
+    char *rules = NULL;
     int err = join_rules(config, &rules);
 
     if (err == 0)
@@ -100,6 +99,7 @@ int engine_set_lists(struct engine *engine, const struct config_filter *config, 
         err = lists_set(engine->lists, &options, error->text, sizeof(error->text));
     if (err == 0)
         memcpy(engine->rules.lists_hidden, hidden, sizeof(hidden));
+    free(rules); /* lists_set made its copy */
     return err;
 }
 
