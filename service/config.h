@@ -162,12 +162,13 @@ enum config_query_names {
 struct config_query_log {
     enum config_query_log_mode mode;
     enum config_query_names names;
-    uint32_t age_s;
+    uint32_t age_s, asked_age_s; /* the region may allow less than was asked for */
     uint64_t size_bytes;
 };
 
 struct config {
     unsigned refs;
+    char *region;                      /* ISO 3166-1 alpha-2; NULL: not known */
     struct config_upstream *upstreams; /* default: one, direct */
     unsigned upstreams_count;
     struct config_tun tun;

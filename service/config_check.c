@@ -22,6 +22,7 @@ int config_fail_at(struct config_yaml *yaml, const char *path, const char *forma
 int config_complete(struct config_yaml *yaml, struct config *config)
 {
     int result = config_complete_upstreams(yaml, config);
+    config_complete_region(config);
     return result < 0 ? result : config_complete_lists(yaml, &config->filter);
 }
 
@@ -191,5 +192,7 @@ int config_check(struct config_yaml *yaml, const struct config *config)
         result = check_dns(yaml, config);
     if (result == 0)
         result = check_filter(yaml, &config->filter);
+    if (result == 0)
+        result = config_check_region(yaml, config);
     return result < 0 ? result : check_rest(yaml, config);
 }

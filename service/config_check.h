@@ -19,6 +19,11 @@ int config_check_upstreams(struct config_yaml *yaml, const struct config *config
 int config_complete_lists(struct config_yaml *yaml, struct config_filter *filter);
 int config_check_lists(struct config_yaml *yaml, const struct config_filter *filter);
 
+/* What the region allows (service/config_region.c): the query log is not kept longer; categories
+ * that are not for it are refused. */
+void config_complete_region(struct config *config);
+int config_check_region(struct config_yaml *yaml, const struct config *config);
+
 /* Complain about the value at a path such as "dns.servers[1]", or about the nearest thing above it
  * that the file has; returns -EINVAL. */
 __attribute__((format(printf, 3, 4))) int config_fail_at(struct config_yaml *yaml, const char *path,

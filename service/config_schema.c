@@ -400,6 +400,7 @@ static const struct config_field top_fields[] = {
     {.key = "tun", .section = &tun, AT(config, tun)},
     {.key = "local", .section = &local, AT(config, local)},
     {.key = "dns", .section = &dns, AT(config, dns)},
+    {.key = "region", .type = &config_type_text, AT(config, region), .min = 1, .max = 63},
     {.key = "filter", .section = &filter, AT(config, filter)},
     {.key = "refuse_quic", .type = &config_type_bool, AT(config, refuses_quic), .fallback = "true"},
     {.key = "allow_lan", .type = &config_type_bool, AT(config, admits_lan), .fallback = "false"},

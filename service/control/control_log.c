@@ -24,6 +24,8 @@ void control_add_log(const struct control_context *context, cJSON *to)
     cJSON *object = cJSON_AddObjectToObject(to, "log");
     cJSON_AddStringToObject(object, "mode", mode_text(stats.mode));
     control_add_number(object, "bytes", stats.bytes);
+    control_add_number(object, "age_s", stats.age_s);
+    control_add_number(object, "asked_age_s", stats.asked_age_s);
     control_add_number(object, "written", stats.written);
     control_add_number(object, "dropped", stats.dropped);
     control_add_number(object, "lost", stats.lost);

@@ -225,6 +225,11 @@ int query_log_set(struct query_log *log, const struct query_log_settings *settin
     if (log->settings.mode == QUERY_LOG_OFF)
         log->count = 0;
     log->stats.mode = log->settings.mode;
+    log->stats.age_s = settings->age_s;
+    log->stats.asked_age_s = settings->asked_age_s;
+    if (settings->asked_age_s > settings->age_s && log->settings.mode != QUERY_LOG_OFF)
+        log_notice("the region allows the query log less time than asked for asked_s=%u kept_s=%u",
+                   settings->asked_age_s, settings->age_s);
     if (log->dir_fd >= 0)
         timer_start(&log->timer, WRITE_DELAY_MS); /* bounds and deletions too */
     return err;

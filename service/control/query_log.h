@@ -25,8 +25,9 @@ enum query_log_names { QUERY_LOG_PLAIN, QUERY_LOG_HASHED, QUERY_LOG_NAMELESS };
 struct query_log_settings {
     enum query_log_mode mode; /* off: what was kept before is deleted */
     enum query_log_names names;
-    uint32_t age_s;      /* older entries go */
-    uint64_t size_bytes; /* of the database; the oldest entries go */
+    uint32_t age_s;       /* older entries go */
+    uint64_t size_bytes;  /* of the database; the oldest entries go */
+    uint32_t asked_age_s; /* what was asked for, where the region allows less; for the stats */
 };
 
 /* Texts are terminated and may be "". */
@@ -58,6 +59,7 @@ struct query_log_entry *query_log_add(struct query_log *log);
 
 struct query_log_stats {
     enum query_log_mode mode;
+    uint32_t age_s, asked_age_s;
     uint64_t written, dropped; /* dropped: no room in the queue */
     uint64_t lost;             /* could not be written */
     uint64_t bytes;            /* of the database, when it was last written */

@@ -70,6 +70,7 @@ struct query_log_settings query_entry_settings(const struct config_query_log *co
         .mode = (enum query_log_mode)config->mode,
         .names = (enum query_log_names)config->names,
         .age_s = config->age_s,
+        .asked_age_s = config->asked_age_s,
         .size_bytes = config->size_bytes,
     };
 }

@@ -5,7 +5,7 @@ import os
 import sys
 
 from configs import DIRECT, config, socks5
-from lab import check, main
+from lab import check, main, wait_for
 
 
 def wrong_file(lab):
@@ -37,6 +37,42 @@ def wrong_file(lab):
     check([u["name"] for u in status["upstreams"]] == ["direct"], f"{status['upstreams']}")
 
 
+def region(lab):
+    """What a region doesn't allow is refused at its place, or cut short and said; a reload counts"""
+    lab.dns()
+    adult = "filter:\n  categories: [ads, adult]\n"
+    months = "query_log: {age: 60d}\n"
+    good = config(lab, [DIRECT], months, filtered=False)
+    atlantic = lab.atlantic(good)
+    atlantic.on()
+
+    def write(text):
+        with open(atlantic.config, "w", encoding="utf-8") as file:
+            file.write(text)
+
+    def kept():
+        log = atlantic.status()["log"]
+        return log["age_s"] / 86400, log["asked_age_s"] / 86400
+
+    check(kept() == (7, 60), f"without a region: {kept()}")
+    text = atlantic.cli("status").stdout
+    check("7 days at most" in text, f"status: {text}")
+    write(good + adult)
+    line = (good + adult).count("\n")
+    for words in (("config", "check", atlantic.config), ("reload",)):
+        done = atlantic.cli(*words)
+        said = done.stdout + done.stderr
+        check(done.returncode != 0, f"{words} takes a category that is not for the unknown region")
+        check(f"atlantic.yaml:{line}:21" in said and "set region:" in said, f"{words}: {said!r}")
+    write("region: US\n" + good + adult)
+    check(atlantic.cli("config", "check", atlantic.config).returncode == 0, "it is for that one")
+    write("region: US\n" + good)
+    done = atlantic.cli("reload")
+    check(done.returncode == 0, f"reload: {done.stderr}")
+    wait_for("60 days", lambda: kept() == (60, 60), 5)
+    check("at most" not in atlantic.cli("status").stdout, "nothing is cut short")
+
+
 def terminal(lab):
     """`atlantic` answers as people expect: --help, --version, --json, exit codes"""
     lab.dns()
@@ -56,4 +92,4 @@ def terminal(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("config", [wrong_file, terminal]))
+    sys.exit(main("config", [wrong_file, region, terminal]))

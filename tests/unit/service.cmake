@@ -4,6 +4,7 @@ target_compile_definitions(test_config PRIVATE
   ATLANTIC_EXAMPLE="${PROJECT_SOURCE_DIR}/packaging/atlantic.yaml")
 atlantic_unit_test(config_text LINKS config base)
 atlantic_unit_test(config_lists LINKS config catalogue base)
+atlantic_unit_test(config_region LINKS config catalogue regions base)
 atlantic_unit_test(usage LINKS control base)
 atlantic_unit_test(usage_shares LINKS control base PkgConfig::SQLITE)
 atlantic_unit_test(query_log LINKS control base)

@@ -104,6 +104,7 @@ static const char full[] = "upstreams:\n"
                            "    - {days: [mon, sun], from: 7:30, to: \"06:00\", lists: [bad],\n"
                            "       categories: [malware], filter: off}\n"
                            "    - {}\n"
+                           "region: SE\n"
                            "refuse_quic: false\n"
                            "allow_lan: true\n"
                            "allow_private_upstreams: true\n"
@@ -147,6 +148,7 @@ static void test_every_key(void **state)
     assert_string_equal(config->filter.lists[0].format, "auto");
     assert_true(config->filter.lists[0].enabled);
     assert_false(config->filter.lists[1].enabled);
+    assert_string_equal(config->region, "SE");
     assert_string_equal(config->filter.allow[0], "good.example");
     assert_int_equal(config->filter.schedules_count, 2);
     assert_int_equal(config->filter.schedules[0].days_count, 2);

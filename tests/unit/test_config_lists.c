@@ -15,7 +15,7 @@ static struct config *parse(const char *filter)
 {
     char text[2048];
     struct config *config = NULL;
-    snprintf(text, sizeof(text), "filter:\n%s", filter);
+    snprintf(text, sizeof(text), "region: DE\nfilter:\n%s", filter);
     error.text[0] = '\0';
     if (config_parse("t", text, strlen(text), &config, &error) < 0)
         return NULL;

@@ -31,7 +31,8 @@ struct lab {
     int64_t next;
 };
 
-static const struct query_log_settings all = {QUERY_LOG_ALL, QUERY_LOG_PLAIN, 86400, 1 << 20};
+static const struct query_log_settings all = {QUERY_LOG_ALL, QUERY_LOG_PLAIN, 86400, 1 << 20,
+                                              86400};
 
 static int set_up(void **state)
 {
@@ -206,6 +207,17 @@ static void set_names(struct lab *lab, enum query_log_names names)
     assert_int_equal(query_log_set(lab->log, &settings), 0);
 }
 
+static void test_the_stats_tell_what_is_kept(void **state)
+{
+    struct lab *lab = *state;
+    struct query_log_settings settings = all;
+
+    settings.asked_age_s = 3 * settings.age_s;
+    assert_int_equal(query_log_set(lab->log, &settings), 0);
+    assert_int_equal(query_log_stats(lab->log).age_s, 86400);
+    assert_int_equal(query_log_stats(lab->log).asked_age_s, 3 * 86400);
+}
+
 static void test_names_that_cannot_be_read(void **state)
 {
     struct lab *lab = *state;
@@ -369,6 +381,7 @@ int main(void)
         lab_test(test_found_again),
         lab_test(test_a_search_goes_on),
         lab_test(test_counts_for_each_list),
+        lab_test(test_the_stats_tell_what_is_kept),
         lab_test(test_names_that_cannot_be_read),
         lab_test(test_what_does_not_fit_is_counted),
         lab_test(test_off_deletes),

@@ -91,6 +91,30 @@ static const char three_text[] = "state=failing\nreason=it died\nupstream=home\n
                                  "version=0.1.0\nworkers=3\nworkers_why=\nworker.1=812 on\n"
                                  "worker.2=813 connecting\nworker.3=0 failing it died\n\n";
 
+static char *print_log(const char *log)
+{
+    char text[256];
+    snprintf(text, sizeof(text), "{\"log\":%s}", log);
+    cJSON *status = merge(on_text, text, NULL);
+    char *printed = print(status, false);
+    cJSON_Delete(status);
+    return printed;
+}
+
+static void test_a_log_cut_short_by_the_region(void **state)
+{
+    (void)state;
+    char *text = print_log("{\"mode\":\"blocked\",\"age_s\":604800,\"asked_age_s\":5184000}");
+    assert_non_null(strstr(text, "goes back 7 days at most, by the policy for the region"));
+    free(text);
+    text = print_log("{\"mode\":\"blocked\",\"age_s\":604800,\"asked_age_s\":604800}");
+    assert_null(strstr(text, "query log"));
+    free(text);
+    text = print_log("{\"mode\":\"off\",\"age_s\":604800,\"asked_age_s\":5184000}");
+    assert_null(strstr(text, "query log"));
+    free(text);
+}
+
 static void test_several_workers(void **state)
 {
     (void)state;
@@ -189,6 +213,7 @@ int main(void)
         cmocka_unit_test(test_several_take_turns),
         cmocka_unit_test(test_on),
         cmocka_unit_test(test_off),
+        cmocka_unit_test(test_a_log_cut_short_by_the_region),
         cmocka_unit_test(test_several_workers),
         cmocka_unit_test(test_fewer_workers_than_wanted),
         cmocka_unit_test(test_headlines),

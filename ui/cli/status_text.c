@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+enum { DAY_S = 24 * 60 * 60 };
+
 static const char *text_at(const cJSON *object, const char *name)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
@@ -269,11 +271,12 @@ static void add_rules(struct table *table, const cJSON *status)
     }
 }
 
-/* Only what is wrong with it. */
+/* What is wrong with it, or not as the configuration asks. */
 static void add_log(struct table *table, const cJSON *status)
 {
     const cJSON *log = cJSON_GetObjectItemCaseSensitive(status, "log");
     char text[120] = "";
+    long long kept_s = number_at(log, "age_s"), asked_s = number_at(log, "asked_age_s");
     if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "is_failing")))
         snprintf(text, sizeof(text), "cannot be written, %lld entries are lost",
                  number_at(log, "lost"));
@@ -282,6 +285,9 @@ static void add_log(struct table *table, const cJSON *status)
     else if (number_at(log, "dropped") > 0)
         snprintf(text, sizeof(text), "%lld entries came too fast for it",
                  number_at(log, "dropped"));
+    else if (asked_s > kept_s && strcmp(text_at(log, "mode"), "off") != 0)
+        snprintf(text, sizeof(text), "goes back %lld days at most, by the policy for the region",
+                 kept_s / DAY_S);
     add_line(table, "query log", text);
 }
 
