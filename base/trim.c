@@ -15,6 +15,12 @@ static bool is_over(const struct trim *trim)
     return trim->peak - trim->live >= RUSH && trim->live <= trim->peak / 2;
 }
 
+void trim_now(struct loop *loop)
+{
+    chunk_pool_trim(loop_chunks(loop));
+    malloc_trim(0);
+}
+
 /* Twice after each rush. */
 static void on_settled(void *owner)
 {
@@ -27,8 +33,7 @@ static void on_settled(void *owner)
     trim->times++;
     if (has_new)
         timer_start(&trim->timer, CLOSE_MS);
-    chunk_pool_trim(loop_chunks(trim->timer.loop));
-    malloc_trim(0);
+    trim_now(trim->timer.loop);
 }
 
 void trim_init(struct trim *trim, struct loop *loop)

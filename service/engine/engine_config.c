@@ -1,6 +1,7 @@
 #include "service/engine/engine_parts.h"
 
 #include "base/err.h"
+#include "base/trim.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -179,6 +180,7 @@ int engine_configure(struct engine *engine, struct config *config, struct engine
     engine_follow_lists(engine);
     if (engine->netstack)
         engine_start_health(engine);
+    trim_now(engine->loop); /* of the old one, and of reading lists */
     return 0;
 }
 
