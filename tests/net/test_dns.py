@@ -227,7 +227,7 @@ LISTS = """
 filter:
   builtin: false
   lists:
-    - {name: rules, file: %s/rules.txt, format: adblock}
+    - {name: what lists say, file: %s/rules.txt, format: adblock}
     - {name: mine, file: %s/hosts.txt, format: hosts}
     - {name: policy, file: %s/policy.rpz, format: rpz}
 """
