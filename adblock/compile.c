@@ -15,7 +15,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-enum { CHILD_NICENESS = 10 };
+enum { CHILD_NICENESS = 10, CHILD_SECONDS = 300 };
 
 struct compile {
     struct list_plan *plan;
@@ -68,17 +68,30 @@ static void close_others(int a, int b)
     close_range(high + 1, ~0U, 0);
 }
 
-static int make(const struct compile *compile, struct report *report)
+static int make_and_save(const struct compile *compile, struct report *report)
 {
     const uint64_t *fingerprint = compile->plan->fingerprint;
     struct filter *filter;
-    int err = filter_store_lock(compile->folder); /* goes with us */
+    int err = filter_store_open(compile->folder, fingerprint, &filter);
+    bool is_made = err == 0; /* another worker was faster */
+    if (!is_made)
+        err = compile_texts(compile->plan, &filter, &report->problem);
     if (err < 0)
         return err;
-    if (filter_store_open(compile->folder, fingerprint, &filter) == 0)
-        return 0; /* another worker was faster */
-    err = compile_texts(compile->plan, &filter, &report->problem);
-    return err < 0 ? err : filter_store_save(compile->folder, fingerprint, filter);
+    if (!is_made)
+        err = filter_store_save(compile->folder, fingerprint, filter);
+    filter_unref(filter);
+    return err;
+}
+
+static int make(const struct compile *compile, struct report *report)
+{
+    int lock = filter_store_lock(compile->folder);
+    if (lock < 0)
+        return lock;
+    int err = make_and_save(compile, report);
+    close(lock);
+    return err;
 }
 
 /* It ends with the thread that made it, and never comes back into the program. */
@@ -91,6 +104,7 @@ static _Noreturn void be_child(const struct compile *compile, pid_t parent, int 
     prctl(PR_SET_NAME, "atlantic-lists");
     if (nice(CHILD_NICENESS) < 0)
         errno = 0;
+    alarm(CHILD_SECONDS); /* whatever it hangs at, the lists that are in force stay so */
     close_others(compile->folder, to_parent);
     report.err = make(compile, &report);
     _exit(write(to_parent, &report, sizeof(report)) == sizeof(report) ? 0 : 1);
@@ -151,6 +165,25 @@ static int in_child(struct compile *compile)
     return err;
 }
 
+/* A sanitizer's allocator, unlike glibc's, does not survive a fork beside other threads: the child
+ * may wait for ever for a lock that one of them held. */
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+enum { IS_SANITIZED = true };
+#else
+enum { IS_SANITIZED = false };
+#endif
+
+static int in_this_process(struct compile *compile)
+{
+    struct report report = {.err = 0};
+    pthread_mutex_lock(&compile->lock);
+    bool is_cancelled = compile->is_cancelled;
+    pthread_mutex_unlock(&compile->lock);
+    int err = is_cancelled ? -ECANCELED : make(compile, &report);
+    compile->problem = report.problem;
+    return err;
+}
+
 /* --- the way --------------------------------------------------------------------------------- */
 
 static int open_stored(struct compile *compile)
@@ -167,7 +200,7 @@ void compile_run(struct compile *compile)
     }
     int err = open_stored(compile);
     if (err < 0)
-        err = in_child(compile);
+        err = IS_SANITIZED ? in_this_process(compile) : in_child(compile);
     if (err == 0 && !compile->filter)
         err = open_stored(compile);
     compile->err = err;

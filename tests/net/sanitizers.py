@@ -18,3 +18,9 @@ def findings(text, *patterns):
         if any(pattern.search(line) for pattern in patterns or (SANITIZER, SUPERVISOR)):
             return "\n".join(lines[i:i + 40])
     return None
+
+
+def is_sanitized(pid):
+    """Its quarantine keeps what was freed."""
+    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
+        return "asan" in maps.read()

@@ -14,6 +14,7 @@ import time
 
 from configs import config, socks5
 from lab import DNS4, WEB4, check, main, stop, wait_for
+from sanitizers import is_sanitized
 from test_limits import rss_mib
 
 LOADS = 3
@@ -147,12 +148,6 @@ def run_soak(lab, minutes):
         check(after[name] <= before[name], f"{name}: {before[name]} before, {after[name]} after")
     check(is_sanitized(before["pid"]) or
           after["rss"] <= before["rss"] + GROWTH_MIB, f"memory: {before} before, {after} after")
-
-
-def is_sanitized(pid):
-    """Its quarantine keeps what was freed."""
-    with open(f"/proc/{pid}/maps", encoding="utf-8") as maps:
-        return "asan" in maps.read()
 
 
 def soak(lab):
