@@ -3,17 +3,15 @@
 #include "base/err.h"
 #include "service/config.h"
 #include "service/control/control.h"
-#include "service/control/siblings.h"
 #include "service/engine/engine.h"
-#include "service/ipc.h"
 #include "service/worker/facts.h"
 #include "service/worker/ledger.h"
+#include "service/worker/place.h"
 #include "service/worker/query_entry.h"
 #include "service/worker/sandbox.h"
+#include "service/worker/wire.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -24,26 +22,21 @@
 /* Refusals belong to no upstream; the ledger keeps them under this name. */
 #define BLOCKED_NAME "(blocked)"
 
-/* How long a full wire may hold us up before the supervisor is taken for dead. */
-enum { SEND_WAIT_MS = 2000 };
-
 struct worker {
     struct loop *loop;
-    int ipc_fd;
+    struct wire wire;
     struct watch *ipc;
     struct config *config;
     struct engine *engine;
     struct ledger ledger;
     struct query_log *query_log;
     struct control *control;
-    unsigned number, count;    /* which of how many workers; 0 of 1 unless we are told */
-    struct siblings *siblings; /* the first one's wires to the others */
+    struct place place;
     struct facts facts;
     /* Handed over before the start. */
     int listeners[IPC_FDS_MAX];
     size_t listener_count;
-    int control_fd, state_dir, names_fd;
-    int sibling_fd; /* where the first one asks us */
+    int control_fd, state_dir;
     uint64_t wakes_at_ping;
     int exit_status;
     bool is_stopped; /* orders that follow are not carried out any more */
@@ -53,69 +46,33 @@ static void stop(struct worker *worker, int exit_status)
 {
     if (!worker->is_stopped)
         worker->exit_status = exit_status;
-    worker->is_stopped = true;
+    worker->is_stopped = worker->wire.is_closed = true;
     loop_stop(worker->loop);
 }
 
-static void send_message(struct worker *worker, const struct ipc_message *message)
+static void on_wire_broken(void *owner)
 {
-    struct pollfd writable = {.fd = worker->ipc_fd, .events = POLLOUT};
-    int err;
-
-    if (worker->is_stopped) /* perhaps because nobody reads any more: not to be waited for again */
-        return;
-    err = ipc_send(worker->ipc_fd, message, NULL, 0);
-    if (err == -EAGAIN && poll(&writable, 1, SEND_WAIT_MS) == 1)
-        err = ipc_send(worker->ipc_fd, message, NULL, 0);
-    if (err < 0)
-        stop(worker, 1);
-}
-
-static void send_text(struct worker *worker, enum ipc_kind kind, int value, const char *text)
-{
-    struct ipc_message message = {.kind = kind, .value = value};
-
-    snprintf(message.text, sizeof(message.text), "%s", text);
-    send_message(worker, &message);
+    stop(owner, 1);
 }
 
 /* --- what the engine asks -------------------------------------------------------------------- */
 
-static void ask_fence(struct worker *worker, enum ipc_kind kind, const struct address *address,
-                      int protocol)
-{
-    struct ipc_message message = {.kind = kind, .value = protocol, .address = *address};
-    send_message(worker, &message);
-}
-
 static void admit(void *owner, const struct address *address, int protocol)
 {
-    ask_fence(owner, IPC_ADMIT, address, protocol);
+    struct worker *worker = owner;
+    wire_ask_fence(&worker->wire, IPC_ADMIT, address, protocol);
 }
 
 static void withdraw(void *owner, const struct address *address, int protocol)
 {
-    ask_fence(owner, IPC_WITHDRAW, address, protocol);
-}
-
-static enum ipc_state ipc_state_of(enum health_state state)
-{
-    switch (state) {
-    case HEALTH_CONNECTING: return IPC_CONNECTING;
-    case HEALTH_ON: return IPC_ON;
-    case HEALTH_BLOCKED: return IPC_BLOCKED;
-    case HEALTH_FAILING: return IPC_FAILING;
-    }
-    return IPC_FAILING;
+    struct worker *worker = owner;
+    wire_ask_fence(&worker->wire, IPC_WITHDRAW, address, protocol);
 }
 
 static void report(void *owner, enum health_state state, const char *reason, const char *upstream)
 {
-    struct ipc_message message = {.kind = IPC_REPORT, .value = (int32_t)ipc_state_of(state)};
-
-    snprintf(message.text, sizeof(message.text), "%s", reason);
-    snprintf(message.name, sizeof(message.name), "%s", upstream);
-    send_message(owner, &message);
+    struct worker *worker = owner;
+    wire_report(&worker->wire, state, reason, upstream);
 }
 
 static struct tally *find_tally(void *owner, const char *upstream)
@@ -142,7 +99,7 @@ static int read_config(const int *fds, size_t count, struct config **ret,
 /* The supervisor says it, once. */
 static void fail(struct worker *worker, int err, const char *text)
 {
-    send_text(worker, IPC_FAILED, err, text);
+    wire_say(&worker->wire, IPC_FAILED, err, text);
     stop(worker, 1);
 }
 
@@ -161,32 +118,6 @@ static void on_counting(void *owner)
     struct worker *worker = owner;
     if (worker->control)
         control_note_counting(worker->control);
-}
-
-static void take_place(struct worker *worker, const struct ipc_message *message, int names_fd)
-{
-    worker->number = (unsigned)message->value;
-    worker->count = message->flag;
-    worker->names_fd = names_fd;
-    if (worker->number == 0 && worker->count > 1)
-        worker->siblings = siblings_new(worker->loop, on_sibling_counting, worker);
-}
-
-static void take_sibling(struct worker *worker, unsigned number, int fd)
-{
-    int err = 0;
-
-    if (worker->siblings) {
-        err = siblings_set(worker->siblings, number, fd);
-    } else if (worker->control && worker->number > 0) {
-        err = control_serve(worker->control, fd);
-    } else {
-        if (worker->sibling_fd >= 0)
-            close(worker->sibling_fd);
-        worker->sibling_fd = fd;
-    }
-    if (err < 0)
-        log_error("cannot use the wire to another worker err=\"%s\"", err_text(err));
 }
 
 /* --- configuration and start ------------------------------------------------------------------ */
@@ -215,15 +146,15 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
 
     if (err < 0) {
         if (worker->engine)
-            send_text(worker, IPC_CONFIGURED, err, error.text);
+            wire_say(&worker->wire, IPC_CONFIGURED, err, error.text);
         else
             fail(worker, err, error.text);
         return;
     }
-    config_divide(config, worker->count);
+    config_divide(config, worker->place.count);
     if (worker->engine) {
         err = engine_configure(worker->engine, config, &engine_error);
-        send_text(worker, IPC_CONFIGURED, err, err < 0 ? engine_error.text : "");
+        wire_say(&worker->wire, IPC_CONFIGURED, err, err < 0 ? engine_error.text : "");
     }
     if (err < 0) {
         config_unref(config);
@@ -238,8 +169,8 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
 
 static int open_ledger(struct worker *worker)
 {
-    int err = ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->number,
-                          worker->count, on_counting, worker);
+    int err = ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->place.number,
+                          worker->place.count, on_counting, worker);
     return err < 0 ? err : query_log_open(worker->loop, worker->state_dir, &worker->query_log);
 }
 
@@ -250,8 +181,8 @@ static int open_engine(struct worker *worker, struct engine_error *error)
 
     worker->engine = engine_new(worker->loop, &host);
     err = worker->engine ? 0 : -ENOMEM;
-    if (err == 0 && worker->names_fd >= 0)
-        err = engine_share_names(worker->engine, worker->names_fd);
+    if (err == 0 && worker->place.names_fd >= 0)
+        err = engine_share_names(worker->engine, worker->place.names_fd);
     if (err < 0)
         return err;
     engine_set_state_dir(worker->engine, worker->state_dir);
@@ -272,16 +203,13 @@ static int open_control(struct worker *worker)
                                       .source = &source,
                                       .usage = worker->ledger.usage,
                                       .query_log = worker->query_log,
-                                      .siblings = worker->siblings};
-    int sibling = worker->sibling_fd, err;
+                                      .siblings = worker->place.siblings};
+    int err;
 
     worker->facts = (struct facts){worker->loop, worker->engine, loop_now_ms(worker->loop)};
     worker->control_fd = -1;
     err = control_open(worker->loop, listener, &options, &worker->control);
-    if (err < 0 || sibling < 0)
-        return err;
-    worker->sibling_fd = -1;
-    return control_serve(worker->control, sibling);
+    return err < 0 ? err : place_serve(&worker->place, worker->control);
 }
 
 static int open_doors(struct worker *worker)
@@ -292,11 +220,11 @@ static int open_doors(struct worker *worker)
     worker->listener_count = 0;
     if (count > 0)
         err = engine_listen(worker->engine, worker->listeners, count);
-    bool is_asked = worker->control_fd >= 0 || worker->number > 0;
+    bool is_asked = worker->control_fd >= 0 || worker->place.number > 0;
     if (err == 0 && is_asked)
         err = open_control(worker);
     /* The first worker downloads for all. */
-    return err == 0 && worker->number == 0 ? engine_download_lists(worker->engine) : err;
+    return err == 0 && worker->place.number == 0 ? engine_download_lists(worker->engine) : err;
 }
 
 static void start(struct worker *worker)
@@ -316,7 +244,7 @@ static void start(struct worker *worker)
     if (err < 0)
         fail(worker, err, error.text[0] ? error.text : err_text(err));
     else
-        send_text(worker, IPC_READY, 0, "");
+        wire_say(&worker->wire, IPC_READY, 0, "");
 }
 
 static void take_listeners(struct worker *worker, const int *fds, size_t count)
@@ -342,7 +270,7 @@ static void take_tun(struct worker *worker, int fd, bool with_vnet)
 
 static void say_alive(struct worker *worker, bool is_busy)
 {
-    send_message(worker, &(struct ipc_message){.kind = IPC_PONG, .flag = is_busy});
+    wire_send(&worker->wire, &(struct ipc_message){.kind = IPC_PONG, .flag = is_busy});
 }
 
 static void on_wake(void *owner)
@@ -383,12 +311,13 @@ static void carry_out(struct worker *worker, const struct ipc_message *message, 
         return;
     case IPC_PLACE:
         *count = 0;
-        take_place(worker, message, given ? fds[0] : -1);
+        place_take(&worker->place, worker->loop, (unsigned)message->value, message->flag,
+                   given ? fds[0] : -1, on_sibling_counting, worker);
         return;
     case IPC_SIBLING:
         *count = 0;
         if (given)
-            take_sibling(worker, (unsigned)message->value, fds[0]);
+            place_take_sibling(&worker->place, (unsigned)message->value, fds[0], worker->control);
         return;
     case IPC_START: start(worker); return;
     case IPC_TUN:
@@ -398,7 +327,7 @@ static void carry_out(struct worker *worker, const struct ipc_message *message, 
         return;
     case IPC_TUN_OFF:
         engine_tun_detach(worker->engine);
-        send_text(worker, IPC_TUN_RELEASED, 0, "");
+        wire_say(&worker->wire, IPC_TUN_RELEASED, 0, "");
         return;
     case IPC_ADMITTED:
         engine_admitted(worker->engine, &message->address, (int)message->flag, message->value);
@@ -423,7 +352,7 @@ static void on_ipc(void *owner, int events, int err)
 
     (void)events;
     while (err == 0 && !worker->is_stopped &&
-           (err = ipc_receive(worker->ipc_fd, false, &message, fds, &count)) == 0) {
+           (err = ipc_receive(worker->wire.fd, false, &message, fds, &count)) == 0) {
         if (needs_start(message.kind) && !worker->engine)
             err = -EPROTO;
         else
@@ -447,9 +376,9 @@ int worker_new(struct loop *loop, int ipc_fd, struct worker **ret)
 
     if (worker) {
         worker->loop = loop;
-        worker->ipc_fd = ipc_fd;
-        worker->control_fd = worker->state_dir = worker->names_fd = worker->sibling_fd = -1;
-        worker->count = 1;
+        worker->wire = (struct wire){ipc_fd, on_wire_broken, worker, false};
+        worker->control_fd = worker->state_dir = -1;
+        place_init(&worker->place);
         worker->exit_status = 1;
         err = watch_open(loop, ipc_fd, on_ipc, worker, &worker->ipc);
     }
@@ -476,7 +405,7 @@ void worker_free(struct worker *worker)
     if (!worker)
         return;
     control_close(worker->control);
-    siblings_free(worker->siblings);
+    place_done(&worker->place);
     engine_free(worker->engine);
     ledger_close(&worker->ledger);
     query_log_close(worker->query_log);
@@ -485,10 +414,8 @@ void worker_free(struct worker *worker)
         close(worker->listeners[i]);
     close_given(worker->control_fd);
     close_given(worker->state_dir);
-    close_given(worker->names_fd);
-    close_given(worker->sibling_fd);
     watch_close(worker->ipc);
-    close(worker->ipc_fd);
+    close(worker->wire.fd);
     free(worker);
 }
 
