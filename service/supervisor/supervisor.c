@@ -6,9 +6,9 @@
 #include "base/log.h"
 #include "service/supervisor/main_switch.h"
 #include "service/supervisor/notify.h"
+#include "service/supervisor/overview.h"
 #include "service/supervisor/power.h"
 #include "service/supervisor/reload.h"
-#include "service/supervisor/standing.h"
 #include "service/supervisor/startup.h"
 
 #include <errno.h>
@@ -16,8 +16,6 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <time.h>
 
 struct supervisor {
     struct loop *loop;
@@ -27,98 +25,28 @@ struct supervisor {
     struct main_switch main_switch;
     struct reload reload;
     struct power *power;
+    struct overview overview;
     struct timer watchdog;
-    struct deferred changed;
     enum exit_status status;
-    uint64_t started_at_ms;
     bool was_ready; /* some worker once was */
-    bool is_ending;
-
-    const char *state; /* as last told */
-    int64_t since;
 
     struct power_client *off_clients[POWER_CLIENTS_MAX]; /* wait until off is done */
     size_t off_count;
     struct power_client *reload_client; /* NULL: SIGHUP asked */
 };
 
-/* How things stand */
-
-static struct standing stand_of(const struct supervisor *supervisor, unsigned number)
-{
-    struct standing_facts facts = {
-        .is_armed = protection_is_armed(supervisor->ground.protection),
-        .is_stopping = supervisor->is_ending,
-        .host_trouble = protection_trouble(supervisor->ground.protection),
-    };
-    crew_add_facts(supervisor->crew, number, &facts);
-    return standing_of(&facts);
-}
-
-/* That of the worker that is worst off: a flow may be with any of them. */
-static struct standing stand(const struct supervisor *supervisor)
-{
-    struct standing worst = stand_of(supervisor, 0);
-    for (unsigned i = 1; i < crew_size(supervisor->crew); i++) {
-        struct standing other = stand_of(supervisor, i);
-        if (standing_is_worse(&other, &worst))
-            worst = other;
-    }
-    return worst;
-}
-
-static void on_changed(void *owner)
-{
-    struct supervisor *supervisor = owner;
-    struct standing standing = stand(supervisor);
-    char quoted[2 * IPC_TEXT_MAX];
-    char status[2 * IPC_TEXT_MAX];
-    snprintf(status, sizeof(status), "STATUS=%s%s%s", standing.state, *standing.reason ? ": " : "",
-             standing.reason);
-    notify_send(status);
-    if (strcmp(supervisor->state, standing.state) == 0)
-        return;
-    supervisor->state = standing.state;
-    supervisor->since = time(NULL);
-    log_notice("state=%s reason=%s", standing.state,
-               log_quote(quoted, sizeof(quoted), standing.reason));
-}
-
 static void changed(struct supervisor *supervisor)
 {
-    deferred_schedule(&supervisor->changed);
-}
-
-static void describe_workers(const struct supervisor *supervisor, struct power_worker ret[CREW_MAX])
-{
-    for (unsigned i = 0; i < crew_size(supervisor->crew); i++) {
-        struct standing standing = stand_of(supervisor, i);
-        ret[i] = (struct power_worker){standing.state, standing.reason,
-                                       worker_pid(crew_worker(supervisor->crew, i))};
-    }
+    overview_changed(&supervisor->overview);
 }
 
 static void answer(struct supervisor *supervisor, struct power_client *client, const char *error)
 {
-    deferred_cancel(&supervisor->changed);
-    on_changed(supervisor); /* `since` belongs to the state that is told */
-    struct standing standing = stand(supervisor);
     struct power_worker workers[CREW_MAX];
-    describe_workers(supervisor, workers);
-    struct power_status status = {
-        .state = standing.state,
-        .reason = standing.reason,
-        .upstream = crew_report(supervisor->crew, 0)->upstream,
-        .tun = protection_tun(supervisor->ground.protection),
-        .worker_pid = worker_pid(crew_worker(supervisor->crew, 0)),
-        .uptime_s = (loop_now_ms(supervisor->loop) - supervisor->started_at_ms) / 1000,
-        .since = supervisor->since,
-        .is_armed = protection_is_armed(supervisor->ground.protection),
-        .is_wished = supervisor->main_switch.is_wished,
-        .worker_count = crew_size(supervisor->crew),
-        .workers_why = supervisor->ground.workers_why,
-        .workers = workers,
-    };
+    struct power_status status;
+    overview_describe(&supervisor->overview, workers, &status);
+    status.is_wished = supervisor->main_switch.is_wished;
+    status.workers_why = supervisor->ground.workers_why;
     power_answer(client, &status, error);
 }
 
@@ -142,7 +70,7 @@ static void on_off(void *owner, const char *error)
     for (size_t i = 0; i < supervisor->off_count; i++)
         answer(supervisor, supervisor->off_clients[i], error);
     supervisor->off_count = 0;
-    if (supervisor->is_ending)
+    if (supervisor->overview.is_ending)
         crew_stop(supervisor->crew);
     changed(supervisor);
 }
@@ -172,11 +100,11 @@ static void take_ready(struct supervisor *supervisor, unsigned number)
 static bool give_up_if_new(struct supervisor *supervisor)
 {
     struct protection_error error;
-    if (supervisor->was_ready || supervisor->ground.was_wished || supervisor->is_ending)
+    if (supervisor->was_ready || supervisor->ground.was_wished || supervisor->overview.is_ending)
         return false;
     log_error("%s", crew_report(supervisor->crew, 0)->trouble);
     supervisor->status = EXIT_WORKER;
-    supervisor->is_ending = true;
+    supervisor->overview.is_ending = true;
     if (main_switch_off(&supervisor->main_switch, &error) < 0)
         on_off(supervisor, error.text);
     return true;
@@ -249,7 +177,7 @@ static void leave_locked(struct supervisor *supervisor)
 static void on_workers_stopped(void *owner)
 {
     struct supervisor *supervisor = owner;
-    if (!supervisor->is_ending)
+    if (!supervisor->overview.is_ending)
         return;
     leave_locked(supervisor);
     loop_stop(supervisor->loop);
@@ -258,11 +186,11 @@ static void on_workers_stopped(void *owner)
 static void begin_end(struct supervisor *supervisor, bool is_off)
 {
     struct protection_error error;
-    if (supervisor->is_ending) { /* a second signal does not wait for anything */
+    if (supervisor->overview.is_ending) { /* a second signal does not wait for anything */
         on_workers_stopped(supervisor);
         return;
     }
-    supervisor->is_ending = true;
+    supervisor->overview.is_ending = true;
     notify_send("STOPPING=1");
     if (main_switch_is_going_off(&supervisor->main_switch))
         return; /* on_off goes on from here */
@@ -337,7 +265,7 @@ static void ask_check(struct supervisor *supervisor, struct power_client *client
 static void on_request(void *owner, enum power_request request, struct power_client *client)
 {
     struct supervisor *supervisor = owner;
-    if (supervisor->is_ending && request != POWER_STATUS) {
+    if (supervisor->overview.is_ending && request != POWER_STATUS) {
         answer(supervisor, client, "the service is stopping");
         return;
     }
@@ -395,6 +323,8 @@ static int open_crew(struct supervisor *supervisor)
 
 static void init_parts(struct supervisor *supervisor)
 {
+    supervisor->overview.protection = supervisor->ground.protection;
+    supervisor->overview.crew = supervisor->crew;
     supervisor->main_switch = (struct main_switch){.protection = supervisor->ground.protection,
                                                    .crew = supervisor->crew,
                                                    .state_dir = supervisor->options.state_dir,
@@ -450,11 +380,8 @@ enum exit_status supervisor_open(struct loop *loop, const struct supervisor_opti
         return EXIT_TROUBLE;
     supervisor->loop = loop;
     supervisor->options = *options;
-    supervisor->started_at_ms = loop_now_ms(loop);
-    supervisor->state = "off"; /* needs no announcement: nothing has changed yet */
-    supervisor->since = time(NULL);
+    overview_init(&supervisor->overview, loop);
     timer_init(&supervisor->watchdog, loop, on_watchdog, supervisor);
-    deferred_init(&supervisor->changed, loop, on_changed, supervisor);
 
     enum exit_status status = startup_run(loop, &paths, &events, supervisor, &supervisor->ground);
     if (status != EXIT_FINE) {
@@ -488,7 +415,7 @@ void supervisor_close(struct supervisor *supervisor)
     if (!supervisor)
         return;
     timer_stop(&supervisor->watchdog);
-    deferred_cancel(&supervisor->changed);
+    overview_done(&supervisor->overview);
     power_close(supervisor->power);
     main_switch_done(&supervisor->main_switch);
     reload_done(&supervisor->reload);
