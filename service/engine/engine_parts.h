@@ -20,7 +20,7 @@ enum { ENGINE_LISTS_MAX = CONFIG_LISTS_MAX + 2 };
 /* What stands in front of the lists, and which of them a schedule takes away (engine_rules.c). */
 struct engine_rules {
     struct own_rules own;
-    struct own_rules_file *file;
+    struct kept_file *file;
     struct wall_timer *timer; /* for the next end or beginning */
     struct filter *filter;    /* counted: the lists with the own rules in front; NULL: no rules */
     bool is_off_by_schedule;

@@ -104,6 +104,8 @@ static void on_file_changed(void *owner)
     struct own_rules fresh;
     int err = own_rules_file_read(engine->rules.file, &fresh);
 
+    if (err == -ENOENT) /* somebody took it away: until the next start they are as they were */
+        return;
     if (err < 0) {
         log_error("your own rules cannot be read err=\"%s\"", err_text(err));
         return;
@@ -152,12 +154,13 @@ void engine_filter_state(const struct engine *engine, struct engine_filter_state
 
 static int open_file(struct engine *engine, int dir_fd)
 {
-    struct own_rules_file *file;
-    int err = own_rules_file_open(engine->loop, dir_fd, on_file_changed, engine, &file);
+    struct kept_file *file;
+    int err =
+        kept_file_open(engine->loop, dir_fd, OWN_RULES_FILE_NAME, on_file_changed, engine, &file);
 
     if (err < 0)
         return err;
-    own_rules_file_close(engine->rules.file);
+    kept_file_close(engine->rules.file);
     engine->rules.file = file;
     return 0;
 }
@@ -173,7 +176,7 @@ int engine_rules_init(struct engine *engine)
 
 void engine_rules_done(struct engine *engine)
 {
-    own_rules_file_close(engine->rules.file);
+    kept_file_close(engine->rules.file);
     wall_timer_close(engine->rules.timer);
     filter_unref(engine->rules.filter);
     own_rules_done(&engine->rules.own);

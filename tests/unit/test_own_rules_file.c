@@ -18,13 +18,22 @@ struct lab {
     struct loop *loop;
     char path[64];
     int dir_fd;
-    struct own_rules_file *file, *other;
+    struct kept_file *file, *other;
     int changes, other_changes;
 };
 
 static void count(void *owner)
 {
     ++*(int *)owner;
+}
+
+static struct kept_file *open_file(struct lab *lab, int dir_fd, int *changes)
+{
+    struct kept_file *file;
+
+    assert_int_equal(kept_file_open(lab->loop, dir_fd, OWN_RULES_FILE_NAME, count, changes, &file),
+                     0);
+    return file;
 }
 
 static int set_up(void **state)
@@ -35,10 +44,8 @@ static int set_up(void **state)
     assert_non_null(mkdtemp(lab->path));
     lab->dir_fd = open(lab->path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     lab->loop = loop_new();
-    assert_int_equal(own_rules_file_open(lab->loop, lab->dir_fd, count, &lab->changes, &lab->file),
-                     0);
-    assert_int_equal(
-        own_rules_file_open(lab->loop, lab->dir_fd, count, &lab->other_changes, &lab->other), 0);
+    lab->file = open_file(lab, lab->dir_fd, &lab->changes);
+    lab->other = open_file(lab, lab->dir_fd, &lab->other_changes);
     *state = lab;
     return 0;
 }
@@ -47,8 +54,8 @@ static int tear_down(void **state)
 {
     struct lab *lab = *state;
 
-    own_rules_file_close(lab->file);
-    own_rules_file_close(lab->other);
+    kept_file_close(lab->file);
+    kept_file_close(lab->other);
     loop_free(lab->loop);
     unlinkat(lab->dir_fd, "rules", 0);
     close(lab->dir_fd);
@@ -107,8 +114,8 @@ static void test_nothing_is_kept_without_a_folder(void **state)
     struct lab *lab = *state;
     struct own_rules rules = {.paused_until_s = 77};
 
-    own_rules_file_close(lab->file);
-    assert_int_equal(own_rules_file_open(lab->loop, -1, count, &lab->changes, &lab->file), 0);
+    kept_file_close(lab->file);
+    lab->file = open_file(lab, -1, &lab->changes);
     assert_int_equal(own_rules_file_write(lab->file, &rules), 0);
     assert_int_equal(own_rules_file_read(lab->file, &rules), -ENOENT);
 }
