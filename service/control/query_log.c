@@ -27,7 +27,7 @@ struct writer {
     time_t pruned_at;
     int err;
     uint64_t bytes;
-    bool was_damaged;
+    bool was_damaged, is_to_be_deleted;
 };
 
 struct query_log {
@@ -38,14 +38,23 @@ struct query_log {
     size_t count;
     struct timer timer;
     bool is_writing, is_closing;
+    bool is_to_be_deleted; /* it was off, if only for a moment */
     struct writer writer;
     struct query_log_reader *reader;
     struct query_log_stats stats;
 };
 
+static void close_store(struct writer *writer)
+{
+    query_log_store_close(writer->store);
+    writer->store = NULL;
+}
+
 static int write_batch(struct writer *writer)
 {
     int err = 0;
+    if (writer->store && !query_log_store_is_current(writer->store))
+        close_store(writer); /* another worker deleted it */
     if (!writer->store)
         err = query_log_store_open(writer->dir_fd, &writer->store);
     if (err == 0 && writer->count > 0)
@@ -65,21 +74,17 @@ static int prune(struct writer *writer)
                                  &writer->bytes);
 }
 
-static void close_store(struct writer *writer)
-{
-    query_log_store_close(writer->store);
-    writer->store = NULL;
-}
-
 /* A damaged database is put aside, and the batch goes into a new one. */
 static void work_write(void *owner)
 {
     struct writer *writer = owner;
-    if (writer->settings.mode == QUERY_LOG_OFF) {
+    if (writer->is_to_be_deleted) {
         close_store(writer);
         query_log_store_delete(writer->dir_fd);
-        writer->err = 0;
         writer->bytes = 0;
+    }
+    if (writer->settings.mode == QUERY_LOG_OFF) {
+        writer->err = 0;
         return;
     }
     writer->err = write_batch(writer);
@@ -137,13 +142,15 @@ static void hand_over(struct query_log *log)
     log->writer.entries = log->entries;
     log->writer.count = log->count;
     log->writer.settings = log->settings;
+    log->writer.is_to_be_deleted = log->is_to_be_deleted;
+    log->is_to_be_deleted = false;
     log->entries = entries;
     log->count = 0;
 }
 
 static void finish(struct query_log *log)
 {
-    if (log->settings.mode != QUERY_LOG_OFF && log->count > 0) {
+    if (log->count > 0 || log->is_to_be_deleted) {
         hand_over(log);
         work_write(&log->writer);
     }
@@ -157,7 +164,9 @@ static void on_written(void *owner)
     note_result(log);
     if (log->is_closing)
         finish(log);
-    else if (log->count > 0 || log->settings.mode != log->writer.settings.mode)
+    else if (log->is_to_be_deleted)
+        timer_start(&log->timer, 0);
+    else if (log->count > 0)
         timer_start(&log->timer, WRITE_DELAY_MS);
 }
 
@@ -212,6 +221,17 @@ static int make_queues(struct query_log *log)
     return log->entries && log->writer.entries ? 0 : -ENOMEM;
 }
 
+/* What was not written yet, and what was: the next job deletes it, even if the log is on again
+ * then.
+ */
+static void forget(struct query_log *log)
+{
+    log->count = 0;
+    log->is_to_be_deleted = log->dir_fd >= 0;
+    query_log_reader_close(log->reader);
+    log->reader = NULL;
+}
+
 int query_log_set(struct query_log *log, const struct query_log_settings *settings)
 {
     int err = 0;
@@ -223,7 +243,7 @@ int query_log_set(struct query_log *log, const struct query_log_settings *settin
     if (err < 0)
         log->settings.mode = QUERY_LOG_OFF;
     if (log->settings.mode == QUERY_LOG_OFF)
-        log->count = 0;
+        forget(log);
     log->stats.mode = log->settings.mode;
     log->stats.age_s = settings->age_s;
     log->stats.asked_age_s = settings->asked_age_s;
@@ -231,7 +251,7 @@ int query_log_set(struct query_log *log, const struct query_log_settings *settin
         log_notice("the region allows the query log less time than asked for asked_s=%u kept_s=%u",
                    settings->asked_age_s, settings->age_s);
     if (log->dir_fd >= 0)
-        timer_start(&log->timer, WRITE_DELAY_MS); /* bounds and deletions too */
+        timer_start(&log->timer, log->is_to_be_deleted ? 0 : WRITE_DELAY_MS); /* bounds too */
     return err;
 }
 
@@ -259,8 +279,12 @@ struct query_log_stats query_log_stats(const struct query_log *log)
 
 static int open_reader(struct query_log *log)
 {
-    if (log->settings.mode == QUERY_LOG_OFF)
+    if (log->settings.mode == QUERY_LOG_OFF || log->is_to_be_deleted)
         return -ENOENT;
+    if (log->reader && !query_log_reader_is_current(log->reader)) {
+        query_log_reader_close(log->reader);
+        log->reader = NULL;
+    }
     return log->reader ? 0 : query_log_reader_open(log->dir_fd, &log->reader);
 }
 

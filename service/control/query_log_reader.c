@@ -21,6 +21,7 @@ enum {
 struct query_log_reader {
     sqlite3 *db;
     int dir_fd;
+    ino_t file;
 };
 
 int query_log_reader_open(int dir_fd, struct query_log_reader **ret)
@@ -36,8 +37,14 @@ int query_log_reader_open(int dir_fd, struct query_log_reader **ret)
         query_log_reader_close(reader);
         return err;
     }
+    reader->file = query_log_store_file(dir_fd);
     *ret = reader;
     return 0;
+}
+
+bool query_log_reader_is_current(const struct query_log_reader *reader)
+{
+    return query_log_store_file(reader->dir_fd) == reader->file;
 }
 
 void query_log_reader_close(struct query_log_reader *reader)

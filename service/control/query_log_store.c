@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define FILE_NAME "query.db"
@@ -17,6 +18,7 @@ enum { DAY_MS = 24 * 60 * 60 * 1000, PRUNE_TURNS = 12 };
 
 struct query_log_store {
     int dir_fd;
+    ino_t file;
     sqlite3 *db;
     sqlite3_stmt *insert, *count;
 };
@@ -92,8 +94,20 @@ int query_log_store_open(int dir_fd, struct query_log_store **ret)
         query_log_store_close(store);
         return err;
     }
+    store->file = query_log_store_file(dir_fd);
     *ret = store;
     return 0;
+}
+
+ino_t query_log_store_file(int dir_fd)
+{
+    struct stat found;
+    return fstatat(dir_fd, FILE_NAME, &found, 0) < 0 ? 0 : found.st_ino;
+}
+
+bool query_log_store_is_current(const struct query_log_store *store)
+{
+    return query_log_store_file(store->dir_fd) == store->file;
 }
 
 void query_log_store_close(struct query_log_store *store)

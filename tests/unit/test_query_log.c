@@ -1,6 +1,8 @@
 /* The query log: written, found again, bounded; whatever happens to its file, it goes on. */
 #include "service/control/query_log.h"
 
+#include "service/control/query_log_store.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
@@ -271,6 +273,42 @@ static void test_off_deletes(void **state)
     assert_int_equal(search(lab, (struct query_log_question){0}), 0);
 }
 
+/* On again before anything was deleted: what was kept until then is not found again. */
+static void test_off_for_a_moment_deletes(void **state)
+{
+    struct lab *lab = *state;
+    struct query_log_settings off = all;
+
+    add(lab, "before.example", "block", "one");
+    write_out(lab);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 1);
+    off.mode = QUERY_LOG_OFF;
+    add(lab, "unwritten.example", "block", "one");
+    assert_int_equal(query_log_set(lab->log, &off), 0);
+    assert_int_equal(query_log_set(lab->log, &all), 0);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 0);
+    add(lab, "after.example", "block", "one");
+    write_out(lab);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 1);
+    assert_string_equal(lab->names[0], "after.example");
+}
+
+/* As one of several workers does. */
+static void test_deleted_by_somebody_else(void **state)
+{
+    struct lab *lab = *state;
+
+    add(lab, "before.example", "block", "one");
+    write_out(lab);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 1);
+    query_log_store_delete(lab->dir_fd);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 0);
+    add(lab, "after.example", "block", "one");
+    write_out(lab);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 1);
+    assert_string_equal(lab->names[0], "after.example");
+}
+
 static void test_old_entries_go(void **state)
 {
     struct lab *lab = *state;
@@ -385,6 +423,8 @@ int main(void)
         lab_test(test_names_that_cannot_be_read),
         lab_test(test_what_does_not_fit_is_counted),
         lab_test(test_off_deletes),
+        lab_test(test_off_for_a_moment_deletes),
+        lab_test(test_deleted_by_somebody_else),
         lab_test(test_old_entries_go),
         lab_test(test_the_size_is_bounded),
         lab_test(test_a_damaged_file_is_put_aside),
