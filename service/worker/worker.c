@@ -7,7 +7,7 @@
 #include "service/worker/facts.h"
 #include "service/worker/ledger.h"
 #include "service/worker/place.h"
-#include "service/worker/query_entry.h"
+#include "service/worker/query_keeper.h"
 #include "service/worker/sandbox.h"
 #include "service/worker/wire.h"
 
@@ -29,7 +29,7 @@ struct worker {
     struct config *config;
     struct engine *engine;
     struct ledger ledger;
-    struct query_log *query_log;
+    struct query_keeper queries;
     struct control *control;
     struct place place;
     struct facts facts;
@@ -122,21 +122,6 @@ static void on_counting(void *owner)
 
 /* --- configuration and start ------------------------------------------------------------------ */
 
-/* As the configuration says; without memory there is none. */
-static void set_query_log(struct worker *worker)
-{
-    struct query_log_settings settings = query_entry_settings(&worker->config->query_log);
-    struct query_log *log = worker->query_log;
-
-    if (!log)
-        return;
-    if (query_log_set(log, &settings) < 0)
-        log_error("no memory for the query log");
-    settings.mode = query_log_stats(log).mode;
-    engine_set_log(worker->engine, settings.mode == QUERY_LOG_OFF ? NULL : query_entry_add, log,
-                   settings.mode == QUERY_LOG_ALL);
-}
-
 static void take_config(struct worker *worker, const int *fds, size_t count)
 {
     struct config_error error = {"out of memory"};
@@ -164,14 +149,14 @@ static void take_config(struct worker *worker, const int *fds, size_t count)
     config_unref(worker->config);
     worker->config = config;
     if (worker->engine)
-        set_query_log(worker);
+        query_keeper_set(&worker->queries, config, worker->engine);
 }
 
 static int open_ledger(struct worker *worker)
 {
     int err = ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->place.number,
                           worker->place.count, on_counting, worker);
-    return err < 0 ? err : query_log_open(worker->loop, worker->state_dir, &worker->query_log);
+    return err < 0 ? err : query_keeper_open(&worker->queries, worker->loop, worker->state_dir);
 }
 
 static int open_engine(struct worker *worker, struct engine_error *error)
@@ -191,7 +176,7 @@ static int open_engine(struct worker *worker, struct engine_error *error)
         log_error("your own rules end with this worker err=\"%s\"", err_text(err));
     err = engine_configure(worker->engine, worker->config, error);
     if (err == 0)
-        set_query_log(worker);
+        query_keeper_set(&worker->queries, worker->config, worker->engine);
     return err;
 }
 
@@ -202,7 +187,7 @@ static int open_control(struct worker *worker)
     struct control_options options = {.group = getgid(),
                                       .source = &source,
                                       .usage = worker->ledger.usage,
-                                      .query_log = worker->query_log,
+                                      .query_log = worker->queries.log,
                                       .siblings = worker->place.siblings};
     int err;
 
@@ -408,7 +393,7 @@ void worker_free(struct worker *worker)
     place_done(&worker->place);
     engine_free(worker->engine);
     ledger_close(&worker->ledger);
-    query_log_close(worker->query_log);
+    query_keeper_close(&worker->queries);
     config_unref(worker->config);
     for (size_t i = 0; i < worker->listener_count; i++)
         close(worker->listeners[i]);
