@@ -85,7 +85,7 @@ static void add(struct lab *lab, const char *name, const char *verdict, const ch
 /* Until the job that the next second starts is done. */
 static void write_out(struct lab *lab)
 {
-    struct query_log_stats before = query_log_stats(lab->log), after = before;
+    struct query_log_stats before = query_log_stats(lab->log), after;
 
     for (int i = 0; i < 1000; i++) {
         loop_fake_clock(lab->loop, loop_now_ms(lab->loop) + (i == 0 ? NOW_MS_STEP : 0));
