@@ -15,6 +15,7 @@ enum {
     PATTERN_MIN = 3,
     URL_PATTERN_MIN = 4, /* shorter ones are in nearly every URL */
     PATTERN_MAX = 4096,
+    PUNYCODE_MIN = 8, /* "xn--" and what it spells */
 };
 
 /* "!#if cap || !cap", evaluated from the left, && before ||. No capability of a browser extension
@@ -146,7 +147,16 @@ static struct slice anchored_name(struct slice pattern)
     return is_label_start ? none : name;
 }
 
-static bool is_too_wide(const struct rule *rule)
+/* Every name has less than that in it, and nothing about who asks, or for what, narrows it. */
+static bool is_too_wide_for_names(const struct rule *rule)
+{
+    bool is_narrowed = false;
+    for (size_t i = 0; i < RULE_ANSWER; i++)
+        is_narrowed |= rule->values[i].data != NULL;
+    return rule->subject.size < PATTERN_MIN && !is_narrowed;
+}
+
+static bool is_too_wide_for_urls(const struct rule *rule)
 {
     size_t literals = 0;
     bool is_of_pages = (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF)) != 0;
@@ -204,6 +214,16 @@ static bool has_unicode(struct slice text)
     return false;
 }
 
+/* Take from a rule the questions that it is no answer to. */
+static void narrow_use(struct rule *rule)
+{
+    bool is_mask = !is_regex(rule->subject);
+    if (is_too_short_for_urls(rule) || (is_mask && is_too_wide_for_urls(rule)))
+        rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+    if (is_mask && is_too_wide_for_names(rule))
+        rule->flags &= ~(uint32_t)RULE_FOR_NAMES;
+}
+
 static void emit_pattern(struct rule *rule, struct rule_sink *sink)
 {
     char spelled[PATTERN_MAX];
@@ -211,10 +231,10 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
     /* exceptions of a page are asked with the page's URL, not with a name */
     if (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF))
         name.size = 0;
-    if (name.size == 0 && is_too_short_for_urls(rule))
-        rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+    if (name.size == 0)
+        narrow_use(rule);
     if (!(rule->flags & (RULE_FOR_NAMES | RULE_FOR_REQUESTS)))
-        return sink->on_dropped(sink, "a pattern that is in nearly every URL");
+        return sink->on_dropped(sink, "a pattern that matches nearly everything");
     if (is_regex(rule->subject)) {
         rule->kind = RULE_REGEX;
     } else if (name.size > 0) {
@@ -225,12 +245,29 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
         rule->subject = name;
     } else {
         rule->kind = RULE_MASK;
-        if (is_too_wide(rule))
-            return sink->on_dropped(sink, "a pattern that matches nearly everything");
         if (has_unicode(rule->subject) && !spell_host(&rule->subject, spelled))
             return sink->on_dropped(sink, "a name that is not UTF-8");
     }
     sink->on_rule(sink, rule);
+}
+
+/* What AdGuard's DNS filters take for a name: its last label of letters, or spelled in ASCII. */
+static bool is_bare_name(struct slice word)
+{
+    size_t top = word.size - slice_ends(word, SLICE(".")), end = top;
+    bool is_spelled = false, is_letters = true;
+    while (top > 0 && word.data[top - 1] != '.')
+        top--;
+    struct slice last = {word.data + top, end - top};
+    is_spelled =
+        last.size >= PUNYCODE_MIN && slice_equals_fold(slice_until(last, 4), SLICE("xn--"));
+    for (size_t i = 0; i < last.size; i++) {
+        char c = last.data[i];
+        is_letters &= (char_is_alnum(c) && !char_is_digit(c)) || (c & 0x80);
+    }
+    if (last.size < 2 || !(is_spelled || is_letters) || slice_has(word, '_'))
+        return false;
+    return top == 0 ? is_letters : list_names_is_name(word);
 }
 
 /* Names alone: only itself as a name, as AdGuard's DNS filters read it; a piece of an URL as
@@ -245,7 +282,8 @@ static void emit_bare_name(struct rule *rule, struct rule_sink *sink)
     sink->on_rule(sink, &of_name);
     rule->kind = RULE_MASK;
     rule->flags = RULE_FOR_REQUESTS;
-    sink->on_rule(sink, rule);
+    if (!is_too_short_for_urls(rule))
+        sink->on_rule(sink, rule);
 }
 
 /* "name$badfilter": takes the line "name" out, so far as it speaks of requests. */
@@ -277,7 +315,7 @@ static void read_rule(struct slice line, struct rule_sink *sink)
     case RULE_OPTIONS_IGNORED: return sink->on_cosmetic(sink);
     case RULE_OPTIONS_DROPPED: return sink->on_dropped(sink, reason);
     }
-    bool is_name = !is_exception && list_names_is_name(rule.subject);
+    bool is_name = !is_exception && is_bare_name(rule.subject);
     if (is_name && options.size == 0)
         emit_bare_name(&rule, sink);
     else if (is_name && slice_equals(options, SLICE("badfilter")))

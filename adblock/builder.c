@@ -53,8 +53,9 @@ static int add_condition(struct builder *builder, enum rule_condition which,
                          const struct rule *rule, uint32_t *ret, const char **ret_reason)
 {
     struct slice value = rule->values[which];
+    uint32_t flags = rule->flags & ~(uint32_t)RULE_BADFILTER; /* asks what its twin asks */
     uint64_t key = hash_more(which, value.data, value.size);
-    key = hash_more(key, &rule->flags, sizeof(rule->flags));
+    key = hash_more(key, &flags, sizeof(flags));
     if (hash_index_get(&builder->conditions, key, ret))
         return 0;
     struct growing *conditions = &builder->sections[IMAGE_CONDITIONS];

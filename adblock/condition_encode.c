@@ -3,8 +3,8 @@
 
 #include "adblock/address_prefix.h"
 #include "adblock/condition_layout.h"
-#include "adblock/list_names.h"
 #include "adblock/punycode.h"
+#include "adblock/record_data.h"
 #include "adblock/record_type.h"
 
 #include <errno.h>
@@ -165,12 +165,14 @@ static int encode_tags(struct encoding *encoding, struct slice value)
     bool is_not;
     while (next_word(&value, text, &word, &is_not)) {
         if (word.size == 0)
-            return refuse(encoding, "an empty tag");
+            continue;
         uint32_t at = add_string(encoding, word);
         uint32_t *item = add_item(encoding, sizeof(*item), is_not);
         if (item)
             *item = at << 1 | is_not;
     }
+    if (head(encoding)->count == 0 && !encoding->conditions->failed)
+        return refuse(encoding, "no tag");
     return 0;
 }
 
@@ -231,7 +233,7 @@ static int read_short_answer(struct encoding *encoding, struct slice value, uint
         answer->type = answer->family == 4 ? TYPE_A : TYPE_AAAA;
         return 0;
     }
-    if (!list_names_is_name(value))
+    if (!record_data_is_target(value))
         return refuse(encoding, "an answer that is no address, name or code");
     answer->kind = FILTER_ANSWER_CNAME;
     answer->text = add_string(encoding, value);
@@ -263,6 +265,8 @@ static int read_long_answer(struct encoding *encoding, struct slice value,
             return refuse(encoding, "an address that cannot be read");
     } else if (data.size == 0 || data.size >= sizeof(((struct filter_answer *)0)->text)) {
         return refuse(encoding, "a record without data, or with too much");
+    } else if (!record_data_is_sound((unsigned)type, data)) {
+        return refuse(encoding, "a record that nobody could send");
     } else {
         answer->text = add_string(encoding, data);
     }

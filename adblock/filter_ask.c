@@ -16,6 +16,15 @@ static const void *condition(const struct asking *asking, const struct image_tra
     return at ? image_condition(&asking->filter->image, at) : NULL;
 }
 
+/* Addresses come from answers: no list of zones is about them, nor is "all but these zones". */
+static bool is_denied(struct asking *asking, const void *deny)
+{
+    struct slice host = asking->site.host;
+    bool is_address =
+        host.size > 0 && (char_is_digit(host.data[host.size - 1]) || slice_has(host, ':'));
+    return is_address || site_meets(&asking->site, deny);
+}
+
 static bool is_met(struct asking *asking, const struct image_traits *traits)
 {
     const struct filter_name *name = asking->name;
@@ -25,7 +34,7 @@ static bool is_met(struct asking *asking, const struct image_traits *traits)
     const void *tag = condition(asking, traits, RULE_CTAG);
     if (!(traits->flags & RULE_FOR_NAMES))
         return false;
-    return !(deny && site_meets(&asking->site, deny)) &&
+    return !(deny && is_denied(asking, deny)) &&
            !(type && !condition_has_type(type, name->qtype)) &&
            !(client && !condition_has_client(&asking->filter->image, client, name)) &&
            !(tag && !condition_has_tag(&asking->filter->image, tag, name->client_tags));
@@ -158,13 +167,13 @@ static bool wants_scheme(const struct image_rule *rule, const char *text)
             slice_starts(pattern, SLICE("://")) || is_slash_and_name(pattern));
 }
 
-/* "||example.com/": every URL of the name has that slash. */
+/* "||example.com/", or that and a star: every URL of the name has that slash. */
 static bool matches_root(struct asking *asking, const struct image_rule *rule,
                          struct pattern_subject subject, long at)
 {
     struct slice pattern = {image_string(&asking->filter->image, rule->pattern),
                             rule->pattern_size};
-    if (rule->kind != RULE_MASK || !(rule->anchors & PATTERN_HOST) ||
+    if (rule->kind != RULE_MASK || !(rule->anchors & (PATTERN_HOST | PATTERN_OPEN)) ||
         !slice_ends(pattern, SLICE("/")))
         return false;
     asking->url[subject.size++] = '/';
@@ -224,10 +233,12 @@ static bool is_taken_back(const struct asking *asking, const struct asking_answe
     return false;
 }
 
-/* A name or a code stands alone; addresses and other records may be several. */
-static bool is_alone(const struct condition_answer *answer)
+/* A name or a code stands alone; records may be several, and beat "no data". */
+static int rank_of(const struct condition_answer *answer)
 {
-    return answer->kind != FILTER_ANSWER_RECORD;
+    if (answer->kind == FILTER_ANSWER_RECORD)
+        return 1;
+    return answer->kind == FILTER_ANSWER_RCODE && answer->rcode == 0 ? 0 : 2;
 }
 
 /* Which of the $dnsrewrite answers are left, and do they decide? */
@@ -244,7 +255,7 @@ static void settle_answers(struct asking *asking)
     asking->answer_count = kept;
     for (size_t i = 0; i < kept; i++)
         if (asking->answers[i].weight == ASKING_ANSWER &&
-            (!best || (is_alone(asking->answers[i].answer) && !is_alone(best->answer))))
+            (!best || rank_of(asking->answers[i].answer) > rank_of(best->answer)))
             best = &asking->answers[i];
     if (best && asking->weight < ASKING_ANSWER) {
         asking->weight = ASKING_ANSWER;

@@ -5,6 +5,7 @@
 #include "adblock/list_format.h"
 #include "adblock/list_names.h"
 #include "adblock/list_rpz.h"
+#include "adblock/list_unbound.h"
 #include "adblock/psl.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@ struct reader {
     enum filter_format format;
     struct adblock_list adblock;
     struct list_rpz rpz;
+    struct list_unbound unbound;
 };
 
 static void read_line(struct reader *reader, struct slice line, struct rule_sink *sink)
@@ -27,7 +29,7 @@ static void read_line(struct reader *reader, struct slice line, struct rule_sink
     case FILTER_HOSTS: return list_names_hosts(trimmed, sink);
     case FILTER_DOMAINS: return list_names_domains(trimmed, sink);
     case FILTER_DNSMASQ: return list_names_dnsmasq(trimmed, sink);
-    case FILTER_UNBOUND: return list_names_unbound(trimmed, sink);
+    case FILTER_UNBOUND: return list_unbound_line(&reader->unbound, trimmed, sink);
     case FILTER_RPZ: return list_rpz_line(&reader->rpz, line, sink);
     case FILTER_AUTO:
     case FILTER_ADBLOCK: return adblock_rule_line(&reader->adblock, trimmed, sink);
@@ -42,6 +44,8 @@ static int read_source(struct builder *builder, const struct filter_source *sour
         rest = slice_from(rest, 3);
     if (reader.format == FILTER_AUTO && list_format_detect(rest, &reader.format) < 0)
         return -EINVAL;
+    if (reader.format == FILTER_UNBOUND && list_unbound_init(&reader.unbound, rest) < 0)
+        return -ENOMEM;
     builder->line_number = 0;
     while (rest.size > 0 && slice_next(&rest, '\n', &builder->line)) {
         builder->line_number++;
@@ -50,6 +54,7 @@ static int read_source(struct builder *builder, const struct filter_source *sour
         else
             read_line(&reader, builder->line, &builder->sink);
     }
+    list_unbound_done(&reader.unbound);
     return 0;
 }
 
@@ -71,7 +76,10 @@ static int read_sources(struct builder *builder, const struct filter_source *sou
         builder_begin(builder, &sources[i]);
         if (builder->sections[IMAGE_LISTS].failed)
             return -ENOMEM;
-        if (read_source(builder, &sources[i]) == 0)
+        int err = read_source(builder, &sources[i]);
+        if (err == -ENOMEM)
+            return err;
+        if (err == 0)
             continue;
         if (refused++ == 0)
             explain(problem, &sources[i]);

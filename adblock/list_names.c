@@ -1,5 +1,4 @@
-/* hosts(5), domains, dnsmasq(8) address=, server=, local=, unbound.conf(5) local-zone, local-data.
- */
+/* hosts(5), domains, dnsmasq(8) address=, server=, local=. */
 #include "adblock/list_names.h"
 
 #include "base/endpoint.h"
@@ -198,70 +197,4 @@ void list_names_dnsmasq(struct slice line, struct rule_sink *sink)
             value.data[keys[i].size] == '/')
             return dnsmasq_names(keys[i], slice_from(value, keys[i].size), sink);
     sink->on_dropped(sink, "not address=/, server=/ or local=/");
-}
-
-static void unbound_zone(struct slice name, struct slice type, struct rule_sink *sink)
-{
-    static const struct slice open[] = {SLICE("transparent"), SLICE("always_transparent"),
-                                        SLICE("typetransparent"), SLICE("inform"),
-                                        SLICE("nodefault")};
-    char suffix[TARGET_MAX + 3];
-    struct rule rule = name_rule(name, RULE_TREE);
-    rule.flags |= RULE_MOST_SPECIFIC;
-    type = slice_at_most(type, TARGET_MAX);
-    if (slice_equals(type, SLICE("block_a"))) {
-        rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;
-        rule.values[RULE_DNSTYPE] = SLICE("A");
-    }
-    for (size_t i = 0; i < sizeof(open) / sizeof(open[0]); i++)
-        if (slice_equals(type, open[i]))
-            rule.flags |= RULE_EXCEPTION;
-    int written = snprintf(suffix, sizeof(suffix), "\" %.*s", (int)type.size, type.data);
-    rule.prefix = SLICE("local-zone: \"");
-    rule.suffix = (struct slice){suffix, (size_t)written};
-    sink->on_rule(sink, &rule);
-}
-
-/* "name [ttl] [IN] A address" */
-static void unbound_data(struct slice data, struct rule_sink *sink)
-{
-    struct slice name, word = {0}, last;
-    slice_word(&data, &name);
-    for (last = word; slice_word(&data, &word);)
-        last = word;
-    if (name.size == 0 || last.size == 0 || !list_names_is_address(last))
-        return sink->on_dropped(sink, "no address for the name");
-    struct rule rule = name_rule(name, RULE_EXACT);
-    rule.flags |= RULE_HOSTS | RULE_MOST_SPECIFIC;
-    rule.prefix = SLICE("local-data: \"");
-    rule.suffix = SLICE("\"");
-    rule.values[RULE_ANSWER] = last;
-    sink->on_rule(sink, &rule);
-}
-
-void list_names_unbound(struct slice line, struct rule_sink *sink)
-{
-    bool is_zone = slice_starts(line, SLICE("local-zone:"));
-    line = slice_trim(slice_until(line, slice_find(line, '#')));
-    if (line.size == 0 || slice_equals(line, SLICE("server:")))
-        return;
-    if (!is_zone && !slice_starts(line, SLICE("local-data:")))
-        return sink->on_dropped(sink, "not local-zone: or local-data:");
-    struct slice value = slice_trim(slice_from(line, sizeof("local-zone:") - 1)), type;
-    bool is_quoted = slice_starts(value, SLICE("\"")) || slice_starts(value, SLICE("'"));
-    char closing = ' ';
-    if (is_quoted)
-        closing = value.data[0];
-    if (is_quoted)
-        value = slice_from(value, 1);
-    else if (!is_zone)
-        return sink->on_dropped(sink, "no quotes around the record");
-    size_t end = slice_find(value, closing);
-    struct slice quoted = slice_until(value, end);
-    struct slice rest = slice_from(value, end < value.size ? end + 1 : end);
-    if (!is_zone)
-        return unbound_data(quoted, sink);
-    if (!slice_word(&rest, &type))
-        return sink->on_dropped(sink, "no type of zone");
-    unbound_zone(quoted, type, sink);
 }

@@ -1,5 +1,5 @@
-/* Lists of names: hosts(5), one name a line, dnsmasq, unbound. Zone files are read by list_rpz,
- * rules by adblock_rule. */
+/* Lists of names: hosts(5), one name a line, dnsmasq. unbound's are read by list_unbound, zone
+ * files by list_rpz, rules by adblock_rule. */
 #ifndef ADBLOCK_LIST_NAMES_H
 #define ADBLOCK_LIST_NAMES_H
 
@@ -11,7 +11,6 @@
 void list_names_hosts(struct slice line, struct rule_sink *sink);
 void list_names_domains(struct slice line, struct rule_sink *sink);
 void list_names_dnsmasq(struct slice line, struct rule_sink *sink);
-void list_names_unbound(struct slice line, struct rule_sink *sink);
 
 /* An IP address. */
 bool list_names_is_address(struct slice word);

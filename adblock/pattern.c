@@ -31,7 +31,7 @@ struct pattern pattern_parse(struct slice text)
             *rest = slice_from(*rest, 1);
     }
     if (slice_ends(*rest, SLICE("*"))) {
-        pattern.anchors &= (uint8_t)~PATTERN_END;
+        pattern.anchors = (pattern.anchors & (uint8_t)~PATTERN_END) | PATTERN_OPEN;
         while (slice_ends(*rest, SLICE("*")))
             rest->size--;
     }

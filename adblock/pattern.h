@@ -10,6 +10,7 @@ enum pattern_anchor {
     PATTERN_HOST = 2,    /* || in front: where a label of the host begins */
     PATTERN_END = 4,     /* | behind */
     PATTERN_IN_HOST = 8, /* ||* in front: anywhere from the host on */
+    PATTERN_OPEN = 16,   /* * behind: anything, or nothing */
 };
 
 struct pattern {

@@ -54,6 +54,45 @@ static const struct row rows[] = {
     {"o.org#why", "o.org", A, NULL, NULL, NULL, NONE},
     {"*$denyallow=com|net", "a.org", A, NULL, NULL, NULL, BLOCK},
     {"*$denyallow=com|net", "a.b.net", A, NULL, NULL, NULL, NONE},
+    {"*$denyallow=com", "192.0.2.1", A, NULL, NULL, NULL, NONE},
+    {"*$denyallow=com", "2001:db8::a", A, NULL, NULL, NULL, NONE},
+    {"||*$denyallow=com", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"||*", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"||*^", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"*.*", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"*.*", "router", A, NULL, NULL, NULL, NONE},
+    {"||*$dnsrewrite=NXDOMAIN", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"*$dnsrewrite=NXDOMAIN", "o.org", A, NULL, NULL, NULL, NONE},
+    {"||", "o.org", A, NULL, NULL, NULL, NONE},
+    {"*", "o.org", A, NULL, NULL, NULL, NONE},
+    {"or", "o.org", A, NULL, NULL, NULL, NONE},
+    {"||o.org/*", "w.o.org", A, NULL, NULL, NULL, BLOCK},
+    {"o.org/*", "w.o.org", A, NULL, NULL, NULL, BLOCK},
+    {"o.org/*", "o.org.uk", A, NULL, NULL, NULL, NONE},
+    {"o.org/", "o.org", A, NULL, NULL, NULL, NONE},
+    {"|o.org/*", "w.o.org", A, NULL, NULL, NULL, NONE},
+    {"http://*.org/*", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"router", "router", A, NULL, NULL, NULL, HOST},
+    {"router", "my-router.lan", A, NULL, NULL, NULL, NONE},
+    {"a_d.o.org", "w.a_d.o.org", A, NULL, NULL, NULL, BLOCK},
+    {"ads.v2", "ads.v2.o.org", A, NULL, NULL, NULL, BLOCK},
+    {"O.ORG", "o.org", A, NULL, NULL, NULL, HOST},
+    {"ads.xn--e1afmkfd", "ads.xn--e1afmkfd", A, NULL, NULL, NULL, HOST},
+    {"||o.org^$ctag=device_phone|", "o.org", A, NULL, NULL, "device_phone", BLOCK},
+    {"||o.org^$ctag=|", "o.org", A, NULL, NULL, NULL, NONE},
+    {"||o.org^*$client=pc\n||o.org^*$client=pc,badfilter", "o.org", A, NULL, "pc", NULL, NONE},
+    {"||o.org^$ctag=user_child\n||o.org^$badfilter,ctag=user_child", "o.org", A, NULL, NULL,
+     "user_child", NONE},
+    {"||o.org^$dnsrewrite=x.net\n||o.org^$dnsrewrite=x.net,badfilter", "o.org", A, NULL, NULL, NULL,
+     NONE},
+    {"||o.org^$dnsrewrite=nas", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnsrewrite=NOERROR;MX;mail.net", "o.org", A, NULL, NULL, NULL, NONE},
+    {"||o.org^$dnsrewrite=NOERROR;SRV;1 2 t.net", "o.org", A, NULL, NULL, NULL, NONE},
+    {"||o.org^$dnsrewrite=NOERROR;SRV;1 2 3 t.net", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnsrewrite=NOERROR;HTTPS;x", "o.org", A, NULL, NULL, NULL, NONE},
+    {"||o.org^$dnsrewrite=NOERROR;HTTPS;1 . alpn=h3", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnsrewrite=192.0.2.1,important\n@@||o.org^$important", "o.org", A, NULL, NULL, NULL,
+     REWRITE},
     {"||org^$denyallow=ok.org", "x.ok.org", A, NULL, NULL, NULL, NONE},
     {"||o.org^$third-party", "o.org", A, NULL, NULL, NULL, NONE},
     {"||o.org^$domain=a.com", "o.org", A, NULL, NULL, NULL, NONE},
@@ -112,6 +151,8 @@ static const struct row rows[] = {
      NULL, BLOCK},
     {"local-zone: \"o.org\" static\nlocal-zone: \"w.o.org\" transparent", "w.o.org", A, NULL, NULL,
      NULL, ALLOW},
+    {"local-zone: \"o.org\" redirect\nlocal-data: \"o.org A 192.0.2.1\"", "w.o.org", A, NULL, NULL,
+     NULL, HOST},
     {"local-zone: \"o.org\" block_a", "o.org", A, NULL, NULL, NULL, BLOCK},
     {"local-zone: \"o.org\" block_a", "o.org", AAAA, NULL, NULL, NULL, NONE},
     {"$TTL 1\n10.0.0.1.8.rpz-client-ip CNAME rpz-drop.\n", "o.org", A, "8.1.0.0", NULL, NULL,
@@ -183,6 +224,10 @@ static void test_answers(void **state)
         answers("||o.org^$dnsrewrite=192.0.2.1\n||o.org^$dnsrewrite=x.net", "o.org", got), 1);
     assert_int_equal(got[0].kind, FILTER_ANSWER_CNAME);
     assert_string_equal(got[0].text, "x.net");
+
+    assert_int_equal(
+        answers("||o.org^$dnsrewrite=NOERROR\n||o.org^$dnsrewrite=192.0.2.1", "o.org", got), 1);
+    assert_int_equal(got[0].kind, FILTER_ANSWER_RECORD);
 
     assert_int_equal(answers("||o.org^$dnsrewrite=NXDOMAIN;;", "o.org", got), 1);
     assert_int_equal(got[0].kind, FILTER_ANSWER_RCODE);

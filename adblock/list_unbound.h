@@ -1,0 +1,20 @@
+/* unbound.conf(5): local-zone and local-data. A zone and the data in it may be on lines far from
+ * each other, so a first look at all lines notes which names have data and which are redirected. */
+#ifndef ADBLOCK_LIST_UNBOUND_H
+#define ADBLOCK_LIST_UNBOUND_H
+
+#include "adblock/hash_index.h"
+#include "adblock/rule.h"
+
+struct list_unbound {
+    struct hash_index names; /* what is known of a name: enum in the source */
+};
+
+/* Look through the whole list. 0 or -ENOMEM. */
+int list_unbound_init(struct list_unbound *unbound, struct slice text);
+void list_unbound_done(struct list_unbound *unbound);
+/* One line, trimmed. */
+void list_unbound_line(const struct list_unbound *unbound, struct slice line,
+                       struct rule_sink *sink);
+
+#endif
