@@ -86,6 +86,9 @@ enum watch_events { WATCH_READ = 1, WATCH_WRITE = 2 };
 struct watch;
 typedef void watch_fn(void *owner, int events, int err); /* err: 0 or a negative code */
 int watch_open(struct loop *loop, int fd, watch_fn *fn, void *owner, struct watch **ret);
+/* The same, and waits for `events` from the start: one system call less. */
+int watch_open_for(struct loop *loop, int fd, int events, watch_fn *fn, void *owner,
+                   struct watch **ret);
 int watch_set(struct watch *watch, int events); /* 0 pauses */
 void watch_close(struct watch *watch);          /* NULL is accepted */
 

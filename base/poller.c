@@ -78,6 +78,12 @@ static int control(struct watch *watch, int operation, int events)
 
 int watch_open(struct loop *loop, int fd, watch_fn *fn, void *owner, struct watch **ret)
 {
+    return watch_open_for(loop, fd, 0, fn, owner, ret);
+}
+
+int watch_open_for(struct loop *loop, int fd, int events, watch_fn *fn, void *owner,
+                   struct watch **ret)
+{
     struct watch *watch = calloc(1, sizeof(*watch));
     if (!watch)
         return -ENOMEM;
@@ -86,11 +92,14 @@ int watch_open(struct loop *loop, int fd, watch_fn *fn, void *owner, struct watc
     watch->owner = owner;
     watch->fd = fd;
     list_init(&watch->node);
-    int err = control(watch, EPOLL_CTL_ADD, 0);
+    int err = control(watch, EPOLL_CTL_ADD, events);
     if (err < 0) {
         free(watch);
         return err;
     }
+    watch->wanted = events;
+    if (events)
+        watch->poller->interested++;
     *ret = watch;
     return 0;
 }

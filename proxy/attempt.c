@@ -162,15 +162,16 @@ static int start_connecting(struct attempt *attempt)
     const struct upstream *upstream = attempt->upstream;
     bool is_direct = upstream->kind == UPSTREAM_DIRECT;
     /* A target of our own choice may be slow; an upstream that is slow has others beside it. */
-    uint32_t patience_ms = is_direct ? options->dial_timeout_ms : options->connect_timeout_ms;
+    const struct connector_options how = {.timeout_ms = is_direct ? options->dial_timeout_ms
+                                                                  : options->connect_timeout_ms,
+                                          .speaks_first = !is_direct};
     if (is_direct && endpoint_is_name(&attempt->target))
         return -EINVAL;
     if (!is_direct && upstream->address_count == 0)
         return -EHOSTUNREACH;
-    return connector_start(attempt->dialer->loop, patience_ms,
-                           is_direct ? &attempt->target.address : upstream->addresses,
-                           is_direct ? 1 : upstream->address_count, on_connected, attempt,
-                           &attempt->connector);
+    return connector_start(
+        attempt->dialer->loop, &how, is_direct ? &attempt->target.address : upstream->addresses,
+        is_direct ? 1 : upstream->address_count, on_connected, attempt, &attempt->connector);
 }
 
 int attempt_start(struct dialer *dialer, struct upstream *upstream, enum socks5_command command,

@@ -12,10 +12,16 @@ struct connector;
  * last address: -ECONNREFUSED, -ETIMEDOUT, -EHOSTUNREACH, ... The connector is gone afterwards. */
 typedef void connector_done_fn(void *owner, int fd, int err);
 
-/* `timeout_ms` is the patience with one address. Exactly one on_done, from the loop, none after
- * connector_cancel. Copies the addresses. 0, -EINVAL for none, -ENOMEM. */
-int connector_start(struct loop *loop, uint32_t timeout_ms, const struct address *addresses,
-                    size_t count, connector_done_fn *on_done, void *owner, struct connector **ret);
+struct connector_options {
+    uint32_t timeout_ms; /* patience with one address */
+    bool speaks_first;   /* the receiver writes at once, before it hears anything */
+};
+
+/* Exactly one on_done, from the loop, none after connector_cancel. Copies options and addresses.
+ * 0, -EINVAL for no address, -ENOMEM. */
+int connector_start(struct loop *loop, const struct connector_options *options,
+                    const struct address *addresses, size_t count, connector_done_fn *on_done,
+                    void *owner, struct connector **ret);
 void connector_cancel(struct connector *connector); /* NULL is accepted */
 
 #endif

@@ -268,11 +268,8 @@ int socket_stream_new(struct loop *loop, int fd, size_t buffer_bytes, struct str
     const int on = 1;
     if (!socket)
         return -ENOMEM;
-    int err = watch_open(loop, fd, on_ready, socket, &socket->watch);
-    if (err == 0)
-        err = watch_set(socket->watch, WATCH_READ);
+    int err = watch_open_for(loop, fd, WATCH_READ, on_ready, socket, &socket->watch);
     if (err < 0) {
-        watch_close(socket->watch);
         free(socket);
         return err;
     }

@@ -17,7 +17,8 @@ struct socks_dgram {
     struct stream *control;
     struct watch *watch;
     struct udp_burst burst;
-    int fd;            /* connected to the relay: the kernel drops what comes from elsewhere */
+    int fd; /* connected to the relay: the kernel drops what comes from elsewhere */
+    uint8_t uses;
     bool is_receiving; /* inside on_datagram: a close has to wait */
     bool is_closed;
 };
@@ -41,6 +42,7 @@ static int socks_send(struct dgram *dgram, const struct endpoint *peer, const vo
         {.iov_base = header, .iov_len = socks5_build_udp_header(header, peer)},
         {.iov_base = (void *)(uintptr_t)data, .iov_len = size},
     };
+    udp_batch_note(&socks->uses, socks->fd);
     int err = udp_burst_send(&socks->burst, NULL, 0, parts);
     return err == 0 || err == -EMSGSIZE ? err : -EAGAIN;
 }
@@ -82,6 +84,7 @@ static void on_ready(void *owner, int events, int err)
     struct socks_dgram *socks = owner;
     (void)events;
     (void)err;
+    udp_batch_note(&socks->uses, socks->fd);
     socks->is_receiving = true;
     udp_batch_receive(socks->fd, on_received, socks);
     socks->is_receiving = false;
@@ -128,15 +131,13 @@ int socks_dgram_new(struct loop *loop, struct stream *control, const struct addr
     socks->control = control;
     socks->fd = open_socket(relay);
     udp_burst_init(&socks->burst, loop, socks->fd);
-    int err =
-        socks->fd < 0 ? socks->fd : watch_open(loop, socks->fd, on_ready, socks, &socks->watch);
-    if (err == 0)
-        err = watch_set(socks->watch, WATCH_READ);
+    int err = socks->fd < 0
+                  ? socks->fd
+                  : watch_open_for(loop, socks->fd, WATCH_READ, on_ready, socks, &socks->watch);
     if (err < 0) {
         socks_free(socks);
         return err;
     }
-    udp_batch_prepare(socks->fd);
     stream_set_owner(control, on_control, socks);
     *ret = &socks->dgram;
     return 0;

@@ -21,4 +21,14 @@ void udp_batch_receive(int fd, udp_batch_fn *fn, void *owner);
 /* Room for a burst in both directions, as far as the host permits, and datagrams put together. */
 void udp_batch_prepare(int fd);
 
+/* The same for a socket of which nobody knows what it will be: most have one datagram to send and
+ * one to receive, and need no more than they are born with. To be called before each send and each
+ * udp_batch_receive; *uses, 0 at first, counts as far as is of interest. */
+enum { UDP_BATCH_FEW = 2 };
+static inline void udp_batch_note(uint8_t *uses, int fd)
+{
+    if (*uses <= UDP_BATCH_FEW && (*uses)++ == UDP_BATCH_FEW)
+        udp_batch_prepare(fd);
+}
+
 #endif

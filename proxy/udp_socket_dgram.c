@@ -16,7 +16,8 @@ struct udp_socket_dgram {
     struct watch *watch;
     struct udp_burst burst;
     int fd;
-    bool is_dual;      /* an IPv6 socket that also speaks IPv4 */
+    bool is_dual; /* an IPv6 socket that also speaks IPv4 */
+    uint8_t uses;
     bool is_receiving; /* inside on_datagram: a close has to wait */
     bool is_closed;
 };
@@ -50,6 +51,7 @@ static int udp_send(struct dgram *dgram, const struct endpoint *peer, const void
     if (address.family == 4 && udp->is_dual)
         address = mapped(&address);
     socklen_t to_size = address_to_sockaddr(&address, &to);
+    udp_batch_note(&udp->uses, udp->fd);
     int err = udp_burst_send(&udp->burst, &to, to_size, parts);
     /* No way to this peer, or no room now: to the sender it is one more lost datagram. */
     return err == 0 || err == -EMSGSIZE ? err : -EAGAIN;
@@ -88,6 +90,7 @@ static void on_ready(void *owner, int events, int err)
     struct udp_socket_dgram *udp = owner;
     (void)events;
     (void)err; /* nothing that a datagram socket reports is lasting */
+    udp_batch_note(&udp->uses, udp->fd);
     udp->is_receiving = true;
     udp_batch_receive(udp->fd, on_received, udp);
     udp->is_receiving = false;
@@ -117,14 +120,12 @@ int udp_socket_dgram_new(struct loop *loop, struct dgram **ret)
     udp->dgram.ops = &udp_ops;
     udp->fd = open_socket(&udp->is_dual);
     udp_burst_init(&udp->burst, loop, udp->fd);
-    int err = udp->fd < 0 ? udp->fd : watch_open(loop, udp->fd, on_ready, udp, &udp->watch);
-    if (err == 0)
-        err = watch_set(udp->watch, WATCH_READ);
+    int err = udp->fd < 0 ? udp->fd
+                          : watch_open_for(loop, udp->fd, WATCH_READ, on_ready, udp, &udp->watch);
     if (err < 0) {
         udp_free(udp);
         return err;
     }
-    udp_batch_prepare(udp->fd);
     *ret = &udp->dgram;
     return 0;
 }

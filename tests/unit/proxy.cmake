@@ -27,6 +27,7 @@ atlantic_unit_test(socks5 LINKS proxy base)
 atlantic_unit_test(tls_contract SOURCES tcp_pair.c tls_peer.c
                    LINKS proxy stream_contract base atlantic_mbedtls)
 atlantic_unit_test(tls_stream SOURCES tcp_pair.c tls_peer.c LINKS proxy base atlantic_mbedtls)
+atlantic_unit_test(udp_batch LINKS proxy base)
 atlantic_unit_test(udp_burst LINKS proxy base)
 atlantic_unit_test(udp_socket_dgram LINKS proxy base)
 atlantic_unit_test(upstream LINKS proxy base)

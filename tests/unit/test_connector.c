@@ -24,6 +24,8 @@ struct fixture {
     int done, fd, err;
 };
 
+static const struct connector_options options = {.timeout_ms = TIMEOUT_MS};
+
 static int open_listener(struct address *at, int backlog)
 {
     struct sockaddr_storage name;
@@ -91,7 +93,7 @@ static void on_done(void *owner, int fd, int err)
 static void start(struct fixture *f, const struct address *addresses, size_t count)
 {
     assert_int_equal(
-        connector_start(f->loop, TIMEOUT_MS, addresses, count, on_done, f, &f->connector), 0);
+        connector_start(f->loop, &options, addresses, count, on_done, f, &f->connector), 0);
     assert_int_equal(f->done, 0);
 }
 
@@ -108,6 +110,21 @@ static void test_connects(void **state)
     turn(f);
     assert_int_equal(f->err, 0);
     assert_int_equal(send(f->fd, "x", 1, MSG_DONTWAIT), 1);
+}
+
+static void test_who_speaks_first_is_heard(void **state)
+{
+    static const struct connector_options eager = {.timeout_ms = TIMEOUT_MS, .speaks_first = true};
+    struct fixture *f = *state;
+    char heard;
+    assert_int_equal(connector_start(f->loop, &eager, &f->at_open, 1, on_done, f, &f->connector),
+                     0);
+    turn(f);
+    assert_int_equal(f->err, 0);
+    assert_int_equal(send(f->fd, "x", 1, MSG_DONTWAIT), 1);
+    int server = accept(f->open, NULL, NULL);
+    assert_int_equal(recv(server, &heard, 1, 0), 1);
+    close(server);
 }
 
 static void test_refused_everywhere(void **state)
@@ -156,7 +173,7 @@ static void test_silence(void **state)
 static void test_no_address(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(connector_start(f->loop, TIMEOUT_MS, NULL, 0, on_done, f, &f->connector),
+    assert_int_equal(connector_start(f->loop, &options, NULL, 0, on_done, f, &f->connector),
                      -EINVAL);
 }
 
@@ -179,6 +196,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         connector_test(test_connects),
+        connector_test(test_who_speaks_first_is_heard),
         connector_test(test_refused_everywhere),
         connector_test(test_the_second_answers_at_once_if_the_first_refuses),
         connector_test(test_the_second_after_the_firsts_time),

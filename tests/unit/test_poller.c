@@ -103,6 +103,22 @@ static void endless_deferral_does_not_starve_descriptors(void **state)
     pipe_end_close(&end);
 }
 
+static void a_watch_may_wait_from_the_start(void **state)
+{
+    struct pipe_end end;
+    pipe_end_open(&end, *state);
+    watch_close(end.watch);
+    end.watch = NULL;
+    assert_int_equal(watch_open_for(*state, end.fds[0], WATCH_READ, on_ready, &end, &end.watch), 0);
+    assert_int_equal(write(end.fds[1], "x", 1), 1);
+    loop_run_once(*state, 100);
+    assert_string_equal(end.diary.text, "r");
+    watch_set(end.watch, 0);
+    loop_run_once(*state, 0);
+    assert_string_equal(end.diary.text, "r");
+    pipe_end_close(&end);
+}
+
 static void a_watch_is_level_triggered_and_can_be_paused(void **state)
 {
     struct pipe_end end;
@@ -213,6 +229,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         loop_test(endless_deferral_does_not_starve_descriptors),
+        loop_test(a_watch_may_wait_from_the_start),
         loop_test(a_watch_is_level_triggered_and_can_be_paused),
         loop_test(a_paused_watch_does_not_spin_on_a_hang_up),
         loop_test(a_watch_may_close_itself_and_others),
