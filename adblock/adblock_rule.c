@@ -107,8 +107,9 @@ static bool is_comment(struct slice line)
 {
     if (line.data[0] == '!')
         return true;
-    if (line.data[0] == '[')
-        return line.data[line.size - 1] == ']';
+    if (line.data[0] == '[') /* "[Adblock Plus 2.0]", not an address */
+        return line.data[line.size - 1] == ']' &&
+               !list_names_is_address((struct slice){line.data + 1, line.size - 2});
     return line.data[0] == '#' && (line.size < 2 || !strchr("#@?$%", line.data[1]));
 }
 
@@ -156,36 +157,43 @@ static bool is_too_wide_for_names(const struct rule *rule)
     return rule->subject.size < PATTERN_MIN && !is_narrowed;
 }
 
-static bool is_too_wide_for_urls(const struct rule *rule)
+static size_t count_literals(struct slice pattern)
 {
-    size_t literals = 0;
-    bool is_of_pages = (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF)) != 0;
-    bool is_narrowed = rule->methods != 0 || (!is_of_pages && (rule->types & 0xfff) != 0xfff);
-    for (size_t i = 0; i < rule->subject.size; i++)
-        literals += !strchr("*^|", rule->subject.data[i]);
-    for (size_t i = 0; i < RULE_ANSWER; i++)
-        is_narrowed |= rule->values[i].data != NULL;
-    is_narrowed |= (rule->flags & (RULE_FIRST_PARTY | RULE_THIRD_PARTY | RULE_STRICT_FIRST |
-                                   RULE_STRICT_THIRD)) != 0;
-    return (literals < LITERALS_MIN || rule->subject.size < PATTERN_MIN) && !is_narrowed;
+    size_t count = 0;
+    for (size_t i = 0; i < pattern.size; i++)
+        count += !strchr("*^|", pattern.data[i]);
+    return count;
 }
 
-static bool names_a_page(struct slice domains)
+static bool has_alnum(struct slice pattern)
 {
-    struct slice domain;
-    while (slice_next(&domains, '|', &domain))
-        if (!slice_starts(domain, SLICE("~")))
+    for (size_t i = 0; i < pattern.size; i++)
+        if (char_is_alnum(pattern.data[i]))
             return true;
     return false;
 }
 
-/* A few letters that stand anywhere. No letters or a wildcard is another matter: then the author
- * meant every request, and narrowed it by modifiers. */
-static bool is_too_short_for_urls(const struct rule *rule)
+/* Frees every page of whatever else is in the list: nobody means that. */
+static bool frees_all_pages(const struct rule *rule)
 {
-    struct slice pattern = rule->subject, domains = rule->values[RULE_DOMAIN];
-    return pattern.size > 0 && pattern.size < URL_PATTERN_MIN && !slice_has(pattern, '*') &&
-           !(domains.data && names_a_page(domains));
+    uint32_t parties = RULE_FIRST_PARTY | RULE_THIRD_PARTY | RULE_STRICT_FIRST | RULE_STRICT_THIRD;
+    bool is_narrowed = rule->methods != 0 || (rule->flags & parties);
+    for (size_t i = 0; i < RULE_ANSWER; i++)
+        is_narrowed |= rule->values[i].data != NULL;
+    return (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF)) && !is_narrowed &&
+           count_literals(rule->subject) < LITERALS_MIN;
+}
+
+/* A few bytes that stand in nearly every URL. With modifiers, or much else, the author meant it. */
+static bool is_too_wide_for_urls(const struct rule *rule)
+{
+    struct slice pattern = rule->subject;
+    if (frees_all_pages(rule))
+        return true;
+    if (rule->suffix.size > 0 || pattern.size >= URL_PATTERN_MIN)
+        return false;
+    return !slice_has(pattern, '*') ||
+           (!has_alnum(pattern) && count_literals(pattern) < LITERALS_MIN);
 }
 
 /* A pattern with letters beyond ASCII in its host: spell the host as URLs do. */
@@ -218,7 +226,7 @@ static bool has_unicode(struct slice text)
 static void narrow_use(struct rule *rule)
 {
     bool is_mask = !is_regex(rule->subject);
-    if (is_too_short_for_urls(rule) || (is_mask && is_too_wide_for_urls(rule)))
+    if (is_too_wide_for_urls(rule))
         rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
     if (is_mask && is_too_wide_for_names(rule))
         rule->flags &= ~(uint32_t)RULE_FOR_NAMES;
@@ -282,7 +290,7 @@ static void emit_bare_name(struct rule *rule, struct rule_sink *sink)
     sink->on_rule(sink, &of_name);
     rule->kind = RULE_MASK;
     rule->flags = RULE_FOR_REQUESTS;
-    if (!is_too_short_for_urls(rule))
+    if (!is_too_wide_for_urls(rule))
         sink->on_rule(sink, rule);
 }
 

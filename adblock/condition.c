@@ -22,16 +22,33 @@ static const uint64_t *find_host(const struct condition_hosts *hosts, uint64_t h
     return NULL;
 }
 
-/* The longest name decides: "site.com|~shop.site.com" keeps off the shop alone. */
+enum found { NEITHER, AMONG, EXCLUDED };
+
+static enum found find_suffix(const struct condition_hosts *hosts,
+                              const struct name_suffix *suffixes, size_t count)
+{
+    enum found found = NEITHER;
+    for (size_t i = count; i-- > 0;) {
+        const uint64_t *item = find_host(hosts, suffixes[i].hash);
+        if (item && (*item & CONDITION_NOT))
+            return EXCLUDED;
+        if (item && !hosts->head.has_negative)
+            return AMONG;
+        found = item ? AMONG : found;
+    }
+    return found;
+}
+
+/* To be kept off weighs more than to be named, whichever name is the longer one. */
 bool condition_has_host(const void *condition, const struct condition_host *host)
 {
     const struct condition_hosts *hosts = condition;
-    const uint64_t *item = NULL;
-    for (size_t i = host->suffix_count; !item && i-- > 0;)
-        item = find_host(hosts, host->suffixes[i].hash);
-    for (size_t i = host->entity_count; !item && i-- > 0;)
-        item = find_host(hosts, host->entities[i].hash);
-    return item ? !(*item & CONDITION_NOT) : !hosts->head.has_positive;
+    enum found found = find_suffix(hosts, host->suffixes, host->suffix_count);
+    if (found != EXCLUDED && host->entity_count > 0) {
+        enum found entity = find_suffix(hosts, host->entities, host->entity_count);
+        found = entity > found ? entity : found;
+    }
+    return found == NEITHER ? !hosts->head.has_positive : found == AMONG;
 }
 
 bool condition_is_positive(const void *condition)

@@ -44,6 +44,7 @@ static void *add_item(struct encoding *encoding, size_t size, bool is_not)
     if (item) {
         head(encoding)->count++;
         head(encoding)->has_positive |= !is_not;
+        head(encoding)->has_negative |= is_not;
     }
     return item;
 }

@@ -8,7 +8,8 @@ enum { CONDITION_ALIGNMENT = 8 };
 #define CONDITION_NOT UINT64_C(1) /* lowest bit of a hash: keep off */
 
 struct condition_head {
-    uint32_t count, has_positive;
+    uint32_t count;
+    uint16_t has_positive, has_negative;
 };
 
 /* domain, to, denyallow: sorted by hash */

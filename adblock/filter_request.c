@@ -31,7 +31,7 @@ struct search {
     bool is_found;
 };
 
-/* A page is its own first party, wherever the link to it was. */
+/* A page is nobody's part, wherever the link to it was. */
 static bool is_third_party(struct request *request)
 {
     if (!request->is_party_known) {
@@ -41,6 +41,14 @@ static bool is_third_party(struct request *request)
         request->is_party_known = true;
     }
     return request->is_third_party;
+}
+
+/* Where a link to a page was on another site, the page is no party of that site at all. */
+static bool is_first_party(struct request *request)
+{
+    if (request->type != 1U << FILTER_TYPE_DOCUMENT)
+        return !is_third_party(request);
+    return request->page->count == 0 || site_hash(request->host) == site_hash(request->page);
 }
 
 static bool is_party_met(struct request *request, uint32_t flags)
@@ -53,7 +61,7 @@ static bool is_party_met(struct request *request, uint32_t flags)
         return false;
     if ((flags & RULE_STRICT_THIRD) && is_same_host)
         return false;
-    if ((flags & RULE_FIRST_PARTY) && is_third_party(request))
+    if ((flags & RULE_FIRST_PARTY) && !is_first_party(request))
         return false;
     return !(flags & RULE_THIRD_PARTY) || is_third_party(request);
 }

@@ -9,7 +9,7 @@
 #include <stdlib.h>
 #include <xxhash.h>
 
-enum { ALIGNMENT = 64, VERSION = 2 };
+enum { ALIGNMENT = 64, VERSION = 3 };
 
 struct header {
     char magic[8];

@@ -206,8 +206,11 @@ static const char *take_condition(const struct option *option, struct slice valu
 static const char *take(const struct option *option, bool is_not, struct slice value,
                         struct reading *reading)
 {
-    if (is_not && option->effect != TYPE && option->effect != FLAG && option->effect != DOCUMENT)
+    bool is_bare = option->effect == TYPE || option->effect == FLAG || option->effect == DOCUMENT;
+    if (is_not && !is_bare)
         return "a modifier that cannot be negated";
+    if (value.data && is_bare)
+        return "a modifier that takes no value";
     switch (option->effect) {
     case NOTHING: break;
     case TYPE: *(is_not ? &reading->types_not : &reading->types) |= option->value; break;
@@ -215,7 +218,11 @@ static const char *take(const struct option *option, bool is_not, struct slice v
     case CONDITION: return take_condition(option, value, reading);
     case METHOD: reading->has_scope = true; return read_methods(value, reading->rule);
     case DOCUMENT: take_document(reading, is_not); break;
-    case EVERYTHING: reading->is_all = true; break;
+    case EVERYTHING:
+        if (reading->rule->flags & RULE_EXCEPTION)
+            return "a modifier of blocks only";
+        reading->is_all = true;
+        break;
     case BLOCKS:
         reading->types |= option->value;
         reading->has_scope = true;
