@@ -42,6 +42,8 @@ static int read_source(struct builder *builder, const struct filter_source *sour
     struct slice rest = {source->text, source->size};
     if (slice_starts(rest, SLICE("\xef\xbb\xbf")))
         rest = slice_from(rest, 3);
+    if (list_format_refusal(rest))
+        return -EINVAL;
     if (reader.format == FILTER_AUTO && list_format_detect(rest, &reader.format) < 0)
         return -EINVAL;
     if (reader.format == FILTER_UNBOUND && list_unbound_init(&reader.unbound, rest) < 0)
@@ -61,10 +63,8 @@ static int read_source(struct builder *builder, const struct filter_source *sour
 static void explain(struct filter_problem *problem, const struct filter_source *source)
 {
     if (problem)
-        snprintf(problem->text, sizeof(problem->text),
-                 "%s:1: neither a list of names nor of rules, perhaps a web page; look at what the "
-                 "address really serves",
-                 source->name);
+        snprintf(problem->text, sizeof(problem->text), "%s:1: %s", source->name,
+                 list_format_refusal((struct slice){source->text, source->size}));
 }
 
 /* A list that cannot be read leaves its place, empty, and the others in force. */

@@ -25,6 +25,18 @@ static bool is_binary(struct slice text)
                      '\0');
 }
 
+const char *list_format_refusal(struct slice text)
+{
+    bool is_utf16 = slice_starts(text, SLICE("\xff\xfe")) || slice_starts(text, SLICE("\xfe\xff"));
+    if (is_web_page(text))
+        return "a web page, not a list; look at what the address really serves";
+    if (slice_starts(text, SLICE("\x1f\x8b")))
+        return "compressed; unpack it first";
+    if (is_utf16)
+        return "text in UTF-16; save it as UTF-8";
+    return is_binary(text) ? "not text; look at what the address really serves" : NULL;
+}
+
 static bool is_rpz_line(struct slice line)
 {
     struct slice word;
@@ -85,7 +97,7 @@ int list_format_detect(struct slice text, enum filter_format *ret)
 {
     size_t votes[FILTER_ADBLOCK + 1] = {0}, looked_at = 0;
     struct slice rest = text, line;
-    if (is_web_page(text) || is_binary(text))
+    if (list_format_refusal(text))
         return -EINVAL;
     while (looked_at < LINES_LOOKED_AT && slice_next(&rest, '\n', &line)) {
         line = slice_trim(line);

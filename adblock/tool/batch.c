@@ -1,11 +1,18 @@
 /* One question a line. */
 #include "adblock/tool/batch.h"
 
+#include "adblock/punycode.h"
 #include "adblock/record_type.h"
 #include "adblock/url.h"
 #include "base/cleanup.h"
 
-enum { COLUMNS_MAX = 5, RULE_TEXT_MAX = 65536, LIST_TEXT_MAX = 4096, HOST_TEXT_MAX = 512 };
+enum {
+    COLUMNS_MAX = 5,
+    RULE_TEXT_MAX = 65536,
+    LIST_TEXT_MAX = 4096,
+    HOST_TEXT_MAX = 512,
+    URL_TEXT_MAX = URL_MAX_BYTES + HOST_TEXT_MAX,
+};
 
 struct row {
     struct slice columns[COLUMNS_MAX];
@@ -20,6 +27,8 @@ static struct row read_row(char *line, ssize_t size)
 {
     struct row row = {0};
     struct slice rest = {line, (size_t)size};
+    if (slice_starts(rest, SLICE("\xef\xbb\xbf")))
+        rest = slice_from(rest, 3);
     while (rest.size > 0 && (slice_ends(rest, SLICE("\n")) || slice_ends(rest, SLICE("\r"))))
         rest.size--;
     for (int i = 0; i < COLUMNS_MAX; i++)
@@ -61,6 +70,8 @@ static void print_verdict(const struct filter *filter, const struct verdict *ver
 {
     static char list[LIST_TEXT_MAX], rule[RULE_TEXT_MAX];
     filter_describe(filter, verdict, host, list, sizeof(list), rule, sizeof(rule));
+    for (char *c = rule; *c; c++)
+        *c = *c == '\t' ? ' ' : *c; /* columns stay columns */
     printf("%s\t%s\t%s", actions[verdict->action], rule, list);
 }
 
@@ -85,17 +96,46 @@ static struct filter_request request_of(struct slice url, struct slice source, s
                                    .method = "GET"};
 }
 
+static bool is_ascii(struct slice text)
+{
+    for (size_t i = 0; i < text.size; i++)
+        if (text.data[i] & 0x80)
+            return false;
+    return true;
+}
+
+/* The host as it stands in requests: letters beyond ASCII spelled for DNS. */
+static struct slice spell_url(struct slice url, char to[URL_TEXT_MAX])
+{
+    static char lower[URL_MAX_BYTES + URL_PADDING];
+    struct url split;
+    if (is_ascii(url))
+        return url;
+    url_split(url, lower, &split);
+    struct slice host = {url.data + split.host, split.host_end - split.host};
+    struct slice rest = slice_from(split.text, split.host_end);
+    ssize_t size = punycode_name(host.data, host.size, to + split.host, HOST_TEXT_MAX);
+    if (size < 0)
+        return url;
+    memcpy(to, url.data, split.host);
+    memcpy(to + split.host + size, rest.data, rest.size);
+    return (struct slice){to, split.host + (size_t)size + rest.size};
+}
+
 int batch_requests(const struct filter *filter, const struct tool_options *options)
 {
+    static char urls[2][URL_TEXT_MAX];
     _free_ char *line = NULL;
     size_t capacity = 0;
     ssize_t size;
     (void)options;
     for (bool is_first = true; (size = getline(&line, &capacity, stdin)) > 0; is_first = false) {
         struct row row = read_row(line, size);
-        if (is_first && slice_equals(row.columns[0], SLICE("url")))
+        if (is_first && slice_equals_fold(row.columns[0], SLICE("url")))
             continue;
-        struct filter_request request = request_of(row.columns[0], row.columns[1], row.columns[2]);
+        struct slice url = spell_url(row.columns[0], urls[0]),
+                     source = spell_url(row.columns[1], urls[1]);
+        struct filter_request request = request_of(url, source, row.columns[2]);
         ask_request(filter, &request);
     }
     return ferror(stdin) != 0;
@@ -129,11 +169,14 @@ static void print_answers(const struct filter *filter, const struct filter_name 
     }
 }
 
-/* Lower case, no dot at the end. */
+/* As DNS spells it: lower case, no dot at the end. */
 static const char *fold_host(struct slice host, char to[HOST_TEXT_MAX])
 {
+    host = slice_trim(host);
     if (slice_ends(host, SLICE(".")))
         host.size--;
+    if (!is_ascii(host) && punycode_name(host.data, host.size, to, HOST_TEXT_MAX) >= 0)
+        return to;
     if (!slice_copy(host, to, HOST_TEXT_MAX))
         to[0] = '\0';
     for (char *c = to; *c; c++)
@@ -172,7 +215,7 @@ int batch_names(const struct filter *filter, const struct tool_options *options)
     (void)options;
     for (bool is_first = true; (size = getline(&line, &capacity, stdin)) > 0; is_first = false) {
         struct row row = read_row(line, size);
-        if (!is_first || !slice_equals(row.columns[0], SLICE("host")))
+        if (!is_first || !slice_equals_fold(row.columns[0], SLICE("host")))
             ask_name(filter, &row);
     }
     return ferror(stdin) != 0;
@@ -193,8 +236,9 @@ static void print_match(void *owner, const struct verdict *match)
 
 int batch_explain(const struct filter *filter, const struct tool_options *options)
 {
+    static char url[URL_TEXT_MAX];
     char host[HOST_TEXT_MAX];
-    struct slice subject = slice_of(options->subject);
+    struct slice subject = spell_url(slice_of(options->subject), url);
     struct explanation explanation = {filter, host};
     fputs("verdict\t", stdout);
     if (strstr(options->subject, "://")) {

@@ -12,12 +12,16 @@ struct flag {
     size_t at; /* of a const char * in the options */
 };
 
+static const char *const format_names[] = {
+    [FILTER_AUTO] = "auto",       [FILTER_HOSTS] = "hosts",     [FILTER_DOMAINS] = "domains",
+    [FILTER_DNSMASQ] = "dnsmasq", [FILTER_UNBOUND] = "unbound", [FILTER_RPZ] = "rpz",
+    [FILTER_ADBLOCK] = "adblock",
+};
+
 static int parse_format(const char *name, enum filter_format *ret)
 {
-    static const char *const names[] = {"auto",    "hosts", "domains", "dnsmasq",
-                                        "unbound", "rpz",   "adblock"};
-    for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
-        if (strcmp(name, names[i]) == 0) {
+    for (size_t i = 0; i < sizeof(format_names) / sizeof(format_names[0]); i++) {
+        if (strcmp(name, format_names[i]) == 0) {
             *ret = (enum filter_format)i;
             return 0;
         }
@@ -100,6 +104,7 @@ static int read_file(const char *path, char **ret, size_t *ret_size)
     size_t size = 0, capacity = 0, got = 1;
     if (!file)
         return -errno;
+    errno = 0;
     while (got > 0) {
         if (size == capacity) {
             capacity = capacity ? capacity * 2 : 1 << 20;
@@ -112,7 +117,7 @@ static int read_file(const char *path, char **ret, size_t *ret_size)
         size += got;
     }
     if (ferror(file))
-        return -EIO;
+        return errno ? -errno : -EIO;
     *ret = text;
     *ret_size = size;
     text = NULL;
@@ -124,6 +129,17 @@ static void print_dropped(void *owner, size_t line, const char *text, size_t siz
 {
     const struct tool_list *list = owner;
     printf("%s:%zu: %s: %.*s\n", list->path, line, reason, (int)size, text);
+}
+
+/* A list that was read in a format that is not its own. */
+static void warn_of_format(const struct tool_list *list, struct filter_stats stats)
+{
+    bool has_any = stats.names + stats.rules + stats.exceptions + stats.cosmetic > 0;
+    if (!has_any && stats.dropped > 0)
+        fprintf(stderr,
+                "atlantic-filter: %s: none of its %zu lines is of the format \"%s\"; is another "
+                "--format meant?\n",
+                list->path, stats.dropped, format_names[list->format]);
 }
 
 static int compile(struct tool_options *options, const char *psl, size_t psl_size,
@@ -148,8 +164,10 @@ static int compile(struct tool_options *options, const char *psl, size_t psl_siz
                                    .owner = list};
     }
     int err = filter_compile(sources, options->list_count, psl, psl_size, ret, &problem);
-    if (err < 0)
+    if (err < 0 || problem.text[0]) /* one bad list of several leaves the others in force */
         fprintf(stderr, "atlantic-filter: %s\n", problem.text[0] ? problem.text : err_text(err));
+    for (size_t i = 0; err == 0 && i < options->list_count; i++)
+        warn_of_format(&options->lists[i], filter_list_stats(*ret, i));
     return err;
 }
 

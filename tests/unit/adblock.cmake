@@ -39,3 +39,6 @@ atlantic_unit_test(filter_file LINKS adblock base)
 atlantic_unit_test(list_format LINKS adblock base)
 atlantic_unit_test(list_unbound LINKS adblock base)
 atlantic_unit_test(record_data LINKS adblock base)
+add_test(NAME unit/filter_batch
+  COMMAND ${CMAKE_CURRENT_SOURCE_DIR}/test_filter_batch.py $<TARGET_FILE:atlantic-filter>)
+set_tests_properties(unit/filter_batch PROPERTIES LABELS unit TIMEOUT 120)

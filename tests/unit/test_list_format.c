@@ -42,7 +42,13 @@ static void test_refused(void **state)
     assert_int_equal(list_format_detect(slice_of(" <!DOCTYPE html>"), &format), -22);
     assert_int_equal(list_format_detect(slice_of("<HTML><head>"), &format), -22);
     assert_int_equal(list_format_detect((struct slice){binary, sizeof(binary)}, &format), -22);
+    assert_int_equal(list_format_detect(slice_of("\xff\xfe|"), &format), -22);
     assert_int_equal(format, FILTER_AUTO);
+    assert_non_null(strstr(list_format_refusal(slice_of("<html>")), "web page"));
+    assert_non_null(strstr(list_format_refusal((struct slice){binary, sizeof(binary)}), "unpack"));
+    assert_non_null(strstr(list_format_refusal(slice_of("\xfe\xff|")), "UTF-16"));
+    assert_null(list_format_refusal(slice_of("||a.example^")));
+    assert_null(list_format_refusal(slice_of("")));
 }
 
 static void check_punycode(const char *name, const char *expect)
