@@ -2,10 +2,12 @@
 
 #include "adblock/dns_message.h"
 #include "base/err.h"
+#include "service/engine/special_names.h"
 
 #include <string.h>
 
-/* 0.0.0.0 and loopback would mean this host to a socket of ours, and themselves to an upstream. */
+/* 0.0.0.0 and loopback, and names of them, would mean this host to a socket of ours, and themselves
+ * to an upstream. */
 static bool is_denial(const struct address *address)
 {
     static const uint8_t zero[16];
@@ -25,6 +27,7 @@ static int put_address(const struct address *address, struct endpoint *target)
 
 static int put_name(const char *name, struct endpoint *target)
 {
+    char folded[NAME_MAX_BYTES + 1];
     size_t size = strnlen(name, NAME_MAX_BYTES);
 
     if (size > 0 && name[size - 1] == '.')
@@ -32,8 +35,11 @@ static int put_name(const char *name, struct endpoint *target)
     if (size == 0)
         return 0;
     for (size_t i = 0; i < size; i++)
-        target->name[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
-    target->name[size] = '\0';
+        folded[i] = (char)(name[i] >= 'A' && name[i] <= 'Z' ? name[i] | 0x20 : name[i]);
+    folded[size] = '\0';
+    if (special_name_find(folded) == SPECIAL_LOCALHOST)
+        return ERR_BLOCKED;
+    memcpy(target->name, folded, size + 1);
     return 0;
 }
 

@@ -5,6 +5,7 @@
 #include "service/engine/flow_trace.h"
 #include "service/engine/peer_table.h"
 #include "service/engine/quic_watch.h"
+#include "service/engine/target_rewrite.h"
 #include "service/engine/udp_questions.h"
 
 #include <errno.h>
@@ -38,7 +39,8 @@ struct udp_flow {
 
     /* The last peer that was judged, and by which filter: the next datagram is mostly alike. */
     struct endpoint judged;
-    uint64_t judged_by; /* filter_serial */
+    struct endpoint target; /* that peer, or whom a rule puts in its place */
+    uint64_t judged_by;     /* filter_serial */
     bool is_blocked;
     struct quic_watch *quic; /* NULL before the first datagram that may begin a connection */
 
@@ -285,10 +287,12 @@ static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
         return flow->is_blocked;
     if (!endpoint_is_name(peer))
         host = name_cache_find(traffic->names, &peer->address, loop_now_ms(traffic->loop));
-    flow->judged = *peer;
+    flow->judged = flow->target = *peer;
     flow->judged_by = filter;
-    flow->is_blocked = host && decisions_name_is_blocked(&traffic->decisions, "udp", host, 0,
-                                                         &flow->client->client);
+    flow->is_blocked =
+        (host &&
+         decisions_name_is_blocked(&traffic->decisions, "udp", host, 0, &flow->client->client)) ||
+        target_rewrite(&traffic->decisions, &flow->client->client, &flow->target) < 0;
     if (flow->is_blocked)
         traffic->flows.counters.blocked++;
     else
@@ -359,13 +363,13 @@ static bool passes_watch(struct udp_flow *flow, const struct endpoint *peer, con
     return true;
 }
 
-static void carry(struct udp_flow *flow, const struct endpoint *peer, const void *data, size_t size)
+/* To the target of a peer that was let through. */
+static void carry_to(struct udp_flow *flow, const struct endpoint *peer, const void *data,
+                     size_t size)
 {
     struct queued *item;
 
-    if (is_refused(flow, peer)) {
-        dgram_refuse(flow->client);
-    } else if (!passes_watch(flow, peer, data, size)) {
+    if (!passes_watch(flow, peer, data, size)) {
         return;
     } else if (flow->upstream && !needs_lookup(flow, peer)) {
         send_up(flow, peer, data, size);
@@ -374,6 +378,20 @@ static void carry(struct udp_flow *flow, const struct endpoint *peer, const void
         if (item && flow->upstream)
             send_queued(item);
     }
+}
+
+static void carry(struct udp_flow *flow, const struct endpoint *peer, const void *data, size_t size)
+{
+    struct endpoint target;
+
+    if (is_refused(flow, peer)) {
+        dgram_refuse(flow->client);
+        return;
+    }
+    target = flow->target;
+    if (flow->meant.family && endpoint_is_name(peer) && !endpoint_is_name(&target))
+        peer_table_put(flow->peers, &flow->meant, &target.address);
+    carry_to(flow, &target, data, size);
 }
 
 /* Whom the stand-in is for: an address that was found for its name, or the name. */

@@ -89,6 +89,16 @@ static struct filter_source source(const char *name, const char *category, const
                                   .size = strlen(list)};
 }
 
+void engine_lab_rules(struct engine_lab *lab, const char *rules)
+{
+    struct filter_source rule_list = source("rules", "ads", rules);
+    struct filter_problem problem;
+
+    rule_list.format = FILTER_ADBLOCK;
+    filter_unref(lab->filter);
+    assert_int_equal(filter_compile(&rule_list, 1, NULL, 0, &lab->filter, &problem), 0);
+}
+
 void engine_lab_filter(struct engine_lab *lab, const char *blocked, const char *allowed)
 {
     struct filter_source sources[] = {source("test list", "ads", blocked),

@@ -30,6 +30,7 @@ void engine_lab_close(struct engine_lab *lab);
 
 /* A list of domains, each with everything below it. */
 void engine_lab_block(struct engine_lab *lab, const char *list);
+void engine_lab_rules(struct engine_lab *lab, const char *rules); /* of AdGuard's kind */
 void engine_lab_filter(struct engine_lab *lab, const char *blocked, const char *allowed);
 void engine_lab_set_upstreams(struct engine_lab *lab, const struct upstream_options *list,
                               size_t count);

@@ -14,6 +14,7 @@ static const char rules[] = "||here.example^$dnsrewrite=192.0.2.7\n"
                             "||search.example^$dnsrewrite=Safe.Search.example.\n"
                             "||mail.example^$dnsrewrite=NOERROR;MX;10 mx.example.\n"
                             "||local.example^$dnsrewrite=127.0.0.1\n"
+                            "||own.example^$dnsrewrite=LocalHost\n"
                             "||null.example^$dnsrewrite=0.0.0.0\n";
 static const char hosts[] = "192.168.1.9 printer.example\n";
 
@@ -89,6 +90,8 @@ static void test_answers_that_deny(void **state)
     assert_int_equal(endpoint_parse("null.example:80", 0, &target), 0);
     assert_int_equal(target_rewrite(&decisions, NULL, &target), ERR_BLOCKED);
     assert_string_equal(target.name, "null.example"); /* untouched */
+    assert_int_equal(endpoint_parse("own.example:80", 0, &target), 0);
+    assert_int_equal(target_rewrite(&decisions, NULL, &target), ERR_BLOCKED);
 }
 
 int main(void)

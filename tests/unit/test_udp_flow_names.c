@@ -172,6 +172,23 @@ static void test_gone_while_a_name_is_looked_up(void **state)
     assert_false(udp_flow_lab_has_flow(lab));
 }
 
+static void test_a_rule_puts_another_in_the_place_of_a_name(void **state)
+{
+    struct udp_flow_lab *lab = *state;
+
+    engine_lab_rules(&lab->engine, "||here.example^$dnsrewrite=192.0.2.7\n"
+                                   "||alias.example^$dnsrewrite=other.example\n"
+                                   "||own.example^$dnsrewrite=127.0.0.1\n");
+    udp_flow_lab_use_proxy(lab, false);
+    udp_flow_lab_say(lab, "here.example:5000", "x");
+    udp_flow_lab_hear(lab, 1, "192.0.2.7:5000", "x");
+    udp_flow_lab_say(lab, "here.example:5000", "again");
+    udp_flow_lab_hear(lab, 2, "192.0.2.7:5000", "again");
+    udp_flow_lab_say(lab, "w.alias.example:5000", "y");
+    udp_flow_lab_hear(lab, 3, "other.example:5000", "y");
+    assert_false(udp_flow_lab_say(lab, "own.example:5000", "z"));
+}
+
 /* --- peers that are stand-ins --- */
 
 static void stand_in_for(struct udp_flow_lab *lab, const char *name, uint16_t port,
@@ -218,6 +235,21 @@ static void test_a_stand_in_answers_as_itself(void **state)
     udp_echo_close(&echo);
 }
 
+static void test_a_stand_in_of_a_name_with_another_in_its_place(void **state)
+{
+    struct udp_flow_lab *lab = *state;
+    char peer[ADDRESS_TEXT_MAX];
+
+    engine_lab_rules(&lab->engine, "||here.example^$dnsrewrite=192.0.2.7\n");
+    udp_flow_lab_use_proxy(lab, false);
+    stand_in_for(lab, "here.example", 5000, peer); /* given before the rule came */
+    assert_true(udp_flow_lab_say(lab, peer, "one"));
+    udp_flow_lab_hear(lab, 1, peer, "one");
+    assert_true(udp_flow_lab_say(lab, peer, "second"));
+    udp_flow_lab_hear(lab, 2, peer, "second");
+    assert_int_equal(lab->dns_peer.questions, 0);
+}
+
 static void test_a_stand_in_of_a_blocked_name_or_of_nobody(void **state)
 {
     struct udp_flow_lab *lab = *state;
@@ -245,9 +277,11 @@ int main(void)
         lab_test(test_another_filter_judges_again),
         lab_test(test_a_blocked_name),
         lab_test(test_a_proxy_takes_names),
+        lab_test(test_a_rule_puts_another_in_the_place_of_a_name),
         lab_test(test_a_socket_of_our_own_needs_addresses),
         lab_test(test_gone_while_a_name_is_looked_up),
         stand_in_test(test_a_stand_in_answers_as_itself),
+        stand_in_test(test_a_stand_in_of_a_name_with_another_in_its_place),
         stand_in_test(test_a_stand_in_of_a_blocked_name_or_of_nobody),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
