@@ -100,6 +100,7 @@ void config_divide(struct config *config, unsigned count)
     struct config_limits *limits = &config->limits;
     limits->tcp_flows = share_of(limits->tcp_flows, count);
     limits->tcp_knocks = share_of(limits->tcp_knocks, count);
+    limits->tcp_knocks_per_destination = share_of(limits->tcp_knocks_per_destination, count);
     limits->tcp_per_destination = share_of(limits->tcp_per_destination, count);
     limits->udp_flows = share_of(limits->udp_flows, count);
     limits->local_clients = share_of(limits->local_clients, count);

@@ -142,7 +142,8 @@ struct config_local {
 };
 
 struct config_limits {
-    uint32_t tcp_flows, tcp_knocks, tcp_per_destination, udp_flows, local_clients;
+    uint32_t tcp_flows, tcp_per_destination, udp_flows, local_clients;
+    uint32_t tcp_knocks, tcp_knocks_per_destination;
     uint32_t buffer_bytes; /* per direction and connection */
     uint64_t memory_bytes; /* all buffers together */
 };

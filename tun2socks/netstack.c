@@ -209,10 +209,11 @@ static void set_up(struct netstack *netstack, const struct netstack_options *opt
     netstack->echo.mode = options->echo;
     netstack->echo.on_echo = events->on_echo;
     netstack->echo.owner = owner;
-    netstack->gate = (struct syn_gate){.stack = &netstack->tcp,
-                                       .limit = options->knocks_max,
-                                       .on_inbound = events->on_inbound,
-                                       .owner = owner};
+    netstack->gate = (struct syn_gate){
+        .stack = &netstack->tcp, .on_inbound = events->on_inbound, .owner = owner};
+    netstack->tcp.half_open.limit = options->knocks_max;
+    if (options->knocks_per_destination)
+        netstack->tcp.half_open.limit_each = options->knocks_per_destination;
     udp_table_init(&netstack->udp, netstack->loop, &netstack->tun);
     netstack->udp.limit = options->udp_max;
     netstack->udp.idle_ms = options->udp_idle_ms ? options->udp_idle_ms : UDP_IDLE_MS;
@@ -278,6 +279,8 @@ struct netstack_stats netstack_stats(const struct netstack *netstack)
         .bytes_out = tun->bytes_out,
         .bad_packets = netstack->bad_packets + netstack->fragments.dropped,
         .refused_tcp = netstack->gate.refused,
+        .refused_tcp_per_destination = netstack->gate.refused_each,
+        .refused_tcp_silently = netstack->gate.unanswered,
         .refused_udp = netstack->udp.refused,
         .dropped_out = tun->dropped_out,
         .dropped_in = netstack->dropped_in,
@@ -286,7 +289,7 @@ struct netstack_stats netstack_stats(const struct netstack *netstack)
         .tcp = netstack->tcp.flows.counts[FLOW_STREAM],
         .udp = (uint32_t)netstack->udp.clients.count,
         .knocks = netstack->tcp.flows.counts[FLOW_KNOCK],
-        .half_open = syn_gate_half_open(&netstack->gate),
+        .half_open = netstack->tcp.half_open.count,
     };
 }
 

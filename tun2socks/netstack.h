@@ -31,9 +31,10 @@ enum netstack_offload {
 struct netstack_options {
     uint16_t mtu;     /* of the device */
     uint32_t tcp_max; /* connections at a time */
-    uint32_t
-        knocks_max;   /* half-open: SYNs that wait for an answer, or whose answer is unconfirmed */
-    uint32_t udp_max; /* application sockets at a time */
+    /* Half-open: SYNs that wait for an answer, or whose answer is unconfirmed. */
+    uint32_t knocks_max;
+    uint32_t knocks_per_destination; /* to each address; 0: as many as there may be in all */
+    uint32_t udp_max;                /* application sockets at a time */
     uint32_t udp_idle_ms;  /* default 60000; RFC 4787 sec. 4.3 wants >= 2 min for unknown use */
     uint32_t buffer_bytes; /* per direction and connection: receive window and send queue */
     enum netstack_echo echo;
@@ -50,8 +51,11 @@ struct netstack_events {
 
 struct netstack_stats {
     uint64_t packets_in, packets_out, bytes_in, bytes_out;
-    uint64_t bad_packets, refused_tcp, refused_udp, dropped_out;
-    uint64_t dropped_in; /* no memory to keep it in; TCP will send it again */
+    uint64_t bad_packets, refused_udp, dropped_out;
+    uint64_t refused_tcp;                 /* at a limit of all */
+    uint64_t refused_tcp_per_destination; /* at the limit of a destination's half-open ones */
+    uint64_t refused_tcp_silently;        /* of both, in a flood: nobody was told */
+    uint64_t dropped_in;                  /* no memory to keep it in; TCP will send it again */
     uint64_t echo_answered, echo_refused;
     uint32_t tcp, udp, knocks;
     uint32_t half_open; /* knocks, and streams whose handshake is not done */

@@ -44,12 +44,31 @@ static bool is_unreachable(int err)
            err == -ENETUNREACH;
 }
 
+static int list_knock(struct knock *knock)
+{
+    struct tcp_stack *stack = knock->gate->stack;
+    int err = half_open_enter(&stack->half_open, &knock->flow.target);
+    if (err < 0)
+        return err;
+    err = flow_table_add(&stack->flows, &knock->flow);
+    if (err < 0)
+        half_open_leave(&stack->half_open, &knock->flow.target);
+    return err;
+}
+
+static void unlist_knock(struct knock *knock)
+{
+    struct tcp_stack *stack = knock->gate->stack;
+    flow_table_remove(&stack->flows, &knock->flow);
+    half_open_leave(&stack->half_open, &knock->flow.target);
+}
+
 static void knock_refuse(struct inbound *inbound, int err)
 {
     struct knock *knock = (struct knock *)inbound;
     /* One that is gone has no claim to an answer: its 4-tuple may be another connection's now. */
     if (knock->flow.is_listed) {
-        flow_table_remove(&knock->gate->stack->flows, &knock->flow);
+        unlist_knock(knock);
         if (is_unreachable(err))
             send_unreachable(knock->gate->stack, &knock->syn);
         else
@@ -65,7 +84,8 @@ static int knock_admit(struct inbound *inbound, struct stream **ret)
     int err = -ECONNRESET;
     if (knock->flow.is_listed) {
         flow_table_remove(&gate->stack->flows, &knock->flow);
-        err = tcp_stream_new(gate->stack, &knock->syn, ret);
+        err = tcp_stream_new(gate->stack, &knock->syn, ret); /* as half-open as we have been */
+        half_open_leave(&gate->stack->half_open, &knock->flow.target);
         if (err < 0)
             send_reset(gate->stack, &knock->syn);
     }
@@ -97,24 +117,49 @@ static struct knock *knock_new(struct syn_gate *gate, const struct packet *syn)
     return knock;
 }
 
-uint32_t syn_gate_half_open(const struct syn_gate *gate)
+/* The burst is what a second has; time that passed gives back as much as it is worth. */
+static bool may_answer(struct syn_gate *gate)
 {
-    return gate->stack->flows.counts[FLOW_KNOCK] + gate->stack->opening;
+    uint64_t now_ms = loop_now_ms(gate->stack->loop);
+    uint64_t earned = (now_ms - gate->answers_at_ms) * SYN_GATE_ANSWERS_PER_SECOND / 1000;
+    if (earned > 0) {
+        uint64_t answers = gate->answers + earned;
+        gate->answers =
+            answers < SYN_GATE_ANSWERS_PER_SECOND ? (uint32_t)answers : SYN_GATE_ANSWERS_PER_SECOND;
+        gate->answers_at_ms = now_ms;
+    }
+    if (gate->answers == 0)
+        return false;
+    gate->answers--;
+    return true;
+}
+
+/* Before anything was allocated or asked. */
+static void refuse_at_limit(struct syn_gate *gate, const struct packet *syn, uint64_t *counter)
+{
+    (*counter)++;
+    if (may_answer(gate))
+        send_reset(gate->stack, syn);
+    else
+        gate->unanswered++;
 }
 
 void syn_gate_knock(struct syn_gate *gate, const struct packet *syn)
 {
-    struct flow_table *flows = &gate->stack->flows;
-    struct knock *knock = NULL;
-    if (!gate->is_closed && syn_gate_half_open(gate) < gate->limit && !flow_table_is_full(flows))
-        knock = knock_new(gate, syn);
-    if (knock && flow_table_add(flows, &knock->flow) < 0) {
-        free(knock);
-        knock = NULL;
+    struct tcp_stack *stack = gate->stack;
+    if (gate->is_closed || half_open_is_full(&stack->half_open) ||
+        flow_table_is_full(&stack->flows)) {
+        refuse_at_limit(gate, syn, &gate->refused);
+        return;
     }
-    if (!knock) {
-        gate->refused++;
-        send_reset(gate->stack, syn);
+    if (half_open_is_full_for(&stack->half_open, &syn->to)) {
+        refuse_at_limit(gate, syn, &gate->refused_each);
+        return;
+    }
+    struct knock *knock = knock_new(gate, syn);
+    if (!knock || list_knock(knock) < 0) {
+        free(knock);
+        refuse_at_limit(gate, syn, &gate->refused);
         return;
     }
     gate->on_inbound(gate->owner, &knock->inbound);
@@ -123,7 +168,7 @@ void syn_gate_knock(struct syn_gate *gate, const struct packet *syn)
 /* Its owner has to end it by a refusal, which then says nothing to anybody. */
 static void give_up(struct knock *knock)
 {
-    flow_table_remove(&knock->gate->stack->flows, &knock->flow);
+    unlist_knock(knock);
     if (knock->inbound.on_gone)
         knock->inbound.on_gone(knock->inbound.owner);
 }
@@ -147,8 +192,7 @@ void syn_gate_shut(struct flow *flow)
 {
     struct knock *knock = of_flow(flow);
     send_reset(knock->gate->stack, &knock->syn);
-    struct syn_gate *gate = knock->gate;
-    flow_table_remove(&gate->stack->flows, &knock->flow);
+    unlist_knock(knock);
     knock->gate = NULL;
     if (knock->inbound.on_gone)
         knock->inbound.on_gone(knock->inbound.owner);

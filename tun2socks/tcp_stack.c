@@ -306,6 +306,7 @@ int tcp_stack_init(struct tcp_stack *stack, struct loop *loop, struct tun *tun, 
     stack->netif.mtu = mtu;
     stack->netif.flags |= NETIF_FLAG_UP | NETIF_FLAG_LINK_UP;
     flow_table_init(&stack->flows, flows_max);
+    half_open_init(&stack->half_open);
     list_init(&stack->hot);
     list_init(&stack->dirty);
     list_init(&stack->owing);
@@ -330,6 +331,7 @@ void tcp_stack_done(struct tcp_stack *stack)
     deferred_cancel(&stack->flush);
     tcp_close((struct tcp_pcb *)stack->listener);
     netif_remove(&stack->netif);
+    half_open_done(&stack->half_open);
     flow_table_done(&stack->flows);
     is_in_use = false;
 }

@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 #include "tun2socks/flow_table.h"
+#include "tun2socks/half_open.h"
 #include "tun2socks/packet.h"
 #include "tun2socks/tun.h"
 
@@ -20,7 +21,7 @@ struct tcp_stack {
     struct flow_table flows;
     struct netif netif;
     struct tcp_pcb_listen *listener;
-    uint32_t opening;              /* streams whose handshake the client has not confirmed */
+    struct half_open half_open;
     struct list hot;               /* streams that need lwIP's timers */
     struct list dirty;             /* streams with bytes to send at the end of the turn */
     struct timer tick;             /* lwIP's, while there is something hot */

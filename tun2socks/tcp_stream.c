@@ -69,7 +69,8 @@ static void on_err(void *arg, err_t err)
 
 static void set_open(struct tcp_stream *tcp)
 {
-    tcp->stack->opening -= tcp->stream.is_opening;
+    if (tcp->stream.is_opening)
+        half_open_leave(&tcp->stack->half_open, &tcp->flow.target);
     tcp->stream.is_opening = false;
     tcp->quiet_ticks = 0;
 }
@@ -104,9 +105,10 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
 {
     struct tcp_stream *tcp = opening;
     (void)listener;
+    if (half_open_enter(&tcp->stack->half_open, &tcp->flow.target) < 0)
+        return ERR_MEM;
     tcp->pcb = pcb;
     tcp->stream.is_opening = true;
-    tcp->stack->opening++;
     tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
     tcp_ext_arg_set(pcb, id, tcp);
     tcp_arg(pcb, tcp);

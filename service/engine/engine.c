@@ -214,6 +214,7 @@ static int open_netstack(struct engine *engine, int tun_fd, bool with_vnet)
         .mtu = config->tun.mtu,
         .tcp_max = config->limits.tcp_flows,
         .knocks_max = config->limits.tcp_knocks,
+        .knocks_per_destination = config->limits.tcp_knocks_per_destination,
         .udp_max = config->limits.udp_flows,
         .udp_idle_ms = config->timeouts.udp_idle,
         .buffer_bytes = config->limits.buffer_bytes,

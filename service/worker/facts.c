@@ -88,6 +88,8 @@ static void tell_counters(void *owner, control_counter_fn *tell, void *to)
         {"tun", "echo_answered", s.tun.echo_answered},
         {"tun", "echo_refused", s.tun.echo_refused},
         {"tun", "refused_tcp", s.tun.refused_tcp},
+        {"tun", "refused_tcp_per_destination", s.tun.refused_tcp_per_destination},
+        {"tun", "refused_tcp_silently", s.tun.refused_tcp_silently},
         {"tun", "refused_udp", s.tun.refused_udp},
         {"tun", "dropped_out", s.tun.dropped_out},
         {"local", "clients", s.door.clients},

@@ -87,6 +87,22 @@ def half_open(lab):
     app(lab, "speaks_first", WEB4, 25, 500)
 
 
+def half_open_per_destination(lab):
+    """At limits.tcp_knocks_per_destination one that never answers leaves room for the others"""
+    servers(lab)
+    service = lab.atlantic(config(lab, [DIRECT], "limits: {tcp_knocks_per_destination: 10}\n"
+                                  "timeouts: {connect: 10s, dial: 10s}\n"))
+    service.on()
+    process, result = holder(lab, "knock", SILENT4, 9999, 15, 500)
+    check(result == "10 waiting, 5 refused", result)
+    tun = counters(service, "tun")
+    check(tun["half_open"] == 10 and tun["refused_tcp_per_destination"] == 5 and
+          tun["refused_tcp"] == 0, f"{tun}")
+    app(lab, "speaks_first", WEB4, 25, 500)
+    let_go(process)
+    wait_for("room", lambda: counters(service, "tun")["half_open"] == 0)
+
+
 def udp_flows(lab):
     """At limits.udp_flows further sockets get port unreachable at once"""
     servers(lab)
@@ -136,9 +152,10 @@ def syn_flood(lab):
     check(grown < 64 or is_sanitized(service.worker_pid()),
           f"the worker has grown by {grown:.0f} MiB")
     tun = counters(service, "tun")
-    check(tun["refused_tcp"] > FLOOD / 2, f"{tun}")
+    check(tun["refused_tcp"] + tun["refused_tcp_per_destination"] > FLOOD / 2, f"{tun}")
     app(lab, "speaks_first", WEB4, 25, 1000)
 
 
 if __name__ == "__main__":
-    sys.exit(main("limits", [per_destination, tcp_flows, half_open, udp_flows, syn_flood]))
+    sys.exit(main("limits", [per_destination, tcp_flows, half_open, half_open_per_destination,
+                             udp_flows, syn_flood]))

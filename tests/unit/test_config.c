@@ -108,7 +108,8 @@ static const char full[] = "upstreams:\n"
                            "refuse_quic: false\n"
                            "allow_lan: true\n"
                            "allow_private_upstreams: true\n"
-                           "limits: {tcp_flows: 100, tcp_per_destination: 7, memory_size: 64MiB}\n"
+                           "limits: {tcp_flows: 100, tcp_per_destination: 7, "
+                           "tcp_knocks_per_destination: 9, memory_size: 64MiB}\n"
                            "timeouts: {udp_idle: 2m}\n"
                            "log: {level: debug, names: true}\n"
                            "worker: {user: nobody, group: nogroup}\n";
@@ -161,6 +162,7 @@ static void test_every_key(void **state)
     assert_int_equal(config->filter.schedules[1].to_min, 24 * 60);
     assert_true(config->filter.schedules[1].is_on);
     assert_int_equal(config->limits.tcp_per_destination, 7);
+    assert_int_equal(config->limits.tcp_knocks_per_destination, 9);
     assert_int_equal(config->limits.memory_bytes, 64 * 1024 * 1024);
     assert_int_equal(config->log_level, LOG_DEBUG);
     assert_string_equal(config->group, "nogroup");

@@ -2,6 +2,7 @@
 #include "tests/fake/tun_rig.h"
 
 #include "base/err.h"
+#include "tun2socks/syn_gate.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -190,6 +191,81 @@ static void a_flood_is_refused_at_the_limit(void **state)
     assert_int_equal(netstack_stats(rig->netstack).knocks, 0);
 }
 
+static void knock_at(struct tun_rig *rig, struct rig_client *client, int i, const char *target)
+{
+    char address[32];
+    snprintf(address, sizeof(address), "10.%d.%d.%d:4000", i / 40000 + 1, i / 200 % 200 + 1,
+             i % 200 + 1);
+    client_init(client, rig, address, target);
+    client_send(client, SYN, NULL, 0);
+}
+
+static int narrow_set_up(void **state)
+{
+    struct tun_rig *rig = malloc(sizeof(*rig));
+    struct netstack_options options = rig_options();
+    options.knocks_max = 16;
+    options.knocks_per_destination = 4;
+    rig_open(rig, &options, false);
+    *state = rig;
+    return 0;
+}
+
+static void one_destination_leaves_room_for_the_others(void **state)
+{
+    struct tun_rig *rig = *state;
+    struct rig_client client;
+    struct stream *stream;
+    for (int i = 0; i < 6; i++) {
+        char target[32];
+        snprintf(target, sizeof(target), "192.0.2.7:%d", 80 + i); /* whatever the port */
+        knock_at(rig, &client, i, target);
+        if (i >= 4)
+            client_expect(&client, RST | ACK, &seen);
+    }
+    assert_int_equal(rig->inbound_count, 4);
+    assert_int_equal(netstack_stats(rig->netstack).refused_tcp_per_destination, 2);
+    assert_int_equal(netstack_stats(rig->netstack).refused_tcp, 0);
+    knock_at(rig, &client, 10, "192.0.2.8:80");
+    assert_int_equal(rig->inbound_count, 5);
+    inbound_refuse(take(rig), ERR_LIMIT);
+    /* Admitted is not confirmed; a refusal makes room. */
+    assert_int_equal(inbound_admit(take(rig), &stream), 0);
+    rig_drain(rig);
+    knock_at(rig, &client, 11, "192.0.2.7:80");
+    client_expect(&client, RST | ACK, &seen);
+    inbound_refuse(take(rig), ERR_LIMIT);
+    rig_drain(rig);
+    knock_at(rig, &client, 12, "192.0.2.7:80");
+    assert_int_equal(rig->inbound_count, 3);
+    stream_abort(stream);
+    while (rig->inbound_count > 0)
+        inbound_refuse(take(rig), ERR_LIMIT);
+    assert_int_equal(netstack_stats(rig->netstack).half_open, 0);
+}
+
+static void a_flood_is_not_answered_without_end(void **state)
+{
+    enum { KNOCKS = SYN_GATE_ANSWERS_PER_SECOND + 100 };
+    struct tun_rig *rig = *state;
+    struct rig_client client;
+    for (int i = 0; i < 4 + KNOCKS; i++) {
+        knock_at(rig, &client, i, "192.0.2.7:80");
+        if (i >= 4 && i < 4 + SYN_GATE_ANSWERS_PER_SECOND)
+            client_expect(&client, RST | ACK, &seen);
+    }
+    assert_false(rig_next(rig, &seen));
+    assert_int_equal(netstack_stats(rig->netstack).refused_tcp_per_destination, KNOCKS);
+    assert_int_equal(netstack_stats(rig->netstack).refused_tcp_silently, 100);
+    loop_fake_clock(rig->loop, loop_now_ms(rig->loop) + 1); /* worth a few answers */
+    for (int i = 0; i < SYN_GATE_ANSWERS_PER_SECOND / 1000 + 1; i++)
+        knock_at(rig, &client, KNOCKS + i, "192.0.2.7:80");
+    assert_int_equal(netstack_stats(rig->netstack).refused_tcp_silently, 101);
+    while (rig->inbound_count > 0)
+        inbound_refuse(take(rig), ERR_LIMIT);
+    rig_drain(rig);
+}
+
 /* Admitted, but the client never confirms: as a flood from made-up addresses. */
 static void unconfirmed_answers_are_half_open_too(void **state)
 {
@@ -292,6 +368,10 @@ int main(void)
         cmocka_unit_test_setup_teardown(bytes_in_a_syn_are_left_for_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_attempt_replaces_the_old_one, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_flood_is_refused_at_the_limit, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(one_destination_leaves_room_for_the_others, narrow_set_up,
+                                        tear_down),
+        cmocka_unit_test_setup_teardown(a_flood_is_not_answered_without_end, narrow_set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(unconfirmed_answers_are_half_open_too, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_for_nobody_are_reset, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_wrong_checksum_is_not_heard, set_up, tear_down),

@@ -2,6 +2,7 @@
 atlantic_unit_test(checksum LINKS tun2socks base)
 atlantic_unit_test(packet LINKS fake_tun tun2socks base)
 atlantic_unit_test(fragments LINKS fake_tun tun2socks base)
+atlantic_unit_test(half_open LINKS tun2socks base)
 atlantic_unit_test(held LINKS tun2socks base)
 atlantic_unit_test(tun_end LINKS fake_tun tun2socks base)
 atlantic_unit_test(tun_gate LINKS fake_tun tun2socks base)
