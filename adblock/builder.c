@@ -304,42 +304,86 @@ void builder_begin(struct builder *builder, const struct filter_source *source)
     growing_append(&builder->sections[IMAGE_LISTS], &list, sizeof(list));
 }
 
-static bool has_twin(const struct builder *builder, const struct hostset_item *item)
+static bool is_twin(const void *owner, uint64_t hash, uint32_t value)
 {
+    const struct builder *builder = owner;
     const struct image_class *class =
-        (const struct image_class *)builder->sections[IMAGE_CLASSES].data + item->value;
+        (const struct image_class *)builder->sections[IMAGE_CLASSES].data + value;
     const struct twin *twins = (const struct twin *)builder->twins.data;
     for (size_t i = 0; i < builder->twins.size / sizeof(*twins); i++)
-        if (twins[i].name == item->hash && twins[i].traits == class->traits &&
+        if (twins[i].name == hash && twins[i].traits == class->traits &&
             twins[i].scope == class->scope)
             return true;
     return false;
 }
 
-static void remove_twins(struct builder *builder)
+/* Nothing will be added: what only adding needs goes. */
+static int end_adding(struct builder *builder)
 {
-    struct hostset_item *items = (struct hostset_item *)builder->names.items.data;
-    size_t count = builder->names.items.size / sizeof(*items), kept = 0;
-    if (builder->twins.size == 0)
-        return;
-    for (size_t i = 0; i < count; i++)
-        if (!has_twin(builder, &items[i]))
-            items[kept++] = items[i];
-    builder->names.items.size = kept * sizeof(*items);
+    hash_index_done(&builder->classes);
+    hash_index_done(&builder->traits);
+    hash_index_done(&builder->conditions);
+    if (builder->failed || builder->twins.failed)
+        return -ENOMEM;
+    if (builder->twins.size > 0) {
+        builder->names.is_out = is_twin;
+        builder->names.owner = builder;
+    }
+    int err = netset_arrange(&builder->rules, builder->sections);
+    netset_builder_done(&builder->rules);
+    for (int i = 0; i < IMAGE_SECTIONS && err == 0; i++)
+        err = builder->sections[i].failed ? -ENOMEM : 0;
+    return err;
+}
+
+static void write_section(struct builder *builder, struct image_writer *writer,
+                          enum image_section section)
+{
+    struct growing *content = &builder->sections[section];
+    image_writer_begin(writer, section);
+    image_writer_append(writer, content->data, content->size);
+    if (section != IMAGE_CLASSES) /* of which twins are told */
+        growing_done(content);
+}
+
+static int write_sections(struct builder *builder, struct image_writer *writer)
+{
+    int err = 0;
+    for (enum image_section i = 0; i < IMAGE_SECTIONS && err == 0; i++) {
+        switch (i) {
+        case IMAGE_NAME_BUCKETS: err = hostset_arrange(&builder->names, writer, i); break;
+        case IMAGE_SUFFIX_BUCKETS: err = hostset_arrange(&builder->suffixes, writer, i); break;
+        case IMAGE_NAME_ENTRIES:
+        case IMAGE_SUFFIX_ENTRIES: break; /* written with their buckets */
+        default: write_section(builder, writer, i);
+        }
+    }
+    return err < 0 ? err : image_writer_end(writer);
+}
+
+int builder_make_file(struct builder *builder, int fd)
+{
+    struct image_writer writer;
+    int err = end_adding(builder);
+    if (err < 0)
+        return err;
+    image_writer_to_file(&writer, builder->seed, fd);
+    return write_sections(builder, &writer);
 }
 
 int builder_make(struct builder *builder, uint8_t **ret, size_t *ret_size)
 {
-    if (builder->failed || builder->twins.failed)
-        return -ENOMEM;
-    remove_twins(builder);
-    int err = hostset_arrange(&builder->names, &builder->sections[IMAGE_NAME_BUCKETS],
-                              &builder->sections[IMAGE_NAME_ENTRIES]);
-    hostset_builder_done(&builder->names);
+    struct image_writer writer;
+    int err = end_adding(builder);
+    if (err < 0)
+        return err;
+    size_t most = hostset_most_bytes(&builder->names) + hostset_most_bytes(&builder->suffixes);
+    for (int i = 0; i < IMAGE_SECTIONS; i++)
+        most += image_writer_most(builder->sections[i].size);
+    image_writer_to_memory(&writer, builder->seed, most);
+    err = write_sections(builder, &writer);
     if (err == 0)
-        err = hostset_arrange(&builder->suffixes, &builder->sections[IMAGE_SUFFIX_BUCKETS],
-                              &builder->sections[IMAGE_SUFFIX_ENTRIES]);
-    if (err == 0)
-        err = netset_arrange(&builder->rules, builder->sections);
-    return err < 0 ? err : image_make(builder->sections, builder->seed, ret, ret_size);
+        *ret = image_writer_take(&writer, ret_size);
+    image_writer_done(&writer);
+    return err;
 }

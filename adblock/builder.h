@@ -30,7 +30,9 @@ void builder_done(struct builder *builder);
 
 /* Begin a list; the rules that follow are its. */
 void builder_begin(struct builder *builder, const struct filter_source *source);
-/* Give the public suffixes to `suffixes` first. 0 or -ENOMEM. */
+/* The image, in a block that is malloc'ed and the caller's, or in an empty file. Give the public
+ * suffixes to `suffixes` first. 0, -ENOMEM, or what the file said. */
 int builder_make(struct builder *builder, uint8_t **ret, size_t *ret_size);
+int builder_make_file(struct builder *builder, int fd);
 
 #endif

@@ -1,7 +1,9 @@
 #include "adblock/compile.h"
 
+#include "adblock/filter_compilation.h"
 #include "adblock/filter_store.h"
 #include "adblock/list_texts.h"
+#include "base/cleanup.h"
 #include "base/err.h"
 
 #include <errno.h>
@@ -36,22 +38,77 @@ struct report {
 
 /* --- the work -------------------------------------------------------------------------------- */
 
-static int compile_texts(const struct list_plan *plan, struct filter **ret,
-                         struct filter_problem *problem)
+static int open_texts(const struct compile *compile, struct list_texts *ret,
+                      struct filter_problem *problem)
 {
-    struct list_texts texts;
-    int err = list_texts_read(&plan->options, &texts, problem->text, sizeof(problem->text));
-    if (err < 0)
-        return err;
-    err = filter_compile(texts.sources, texts.count, texts.psl, texts.psl_size, ret, problem);
-    list_texts_done(&texts);
-    return err;
+    problem->text[0] = '\0';
+    return list_texts_open(&compile->plan->options, ret, problem->text, sizeof(problem->text));
 }
 
 static void in_place(struct compile *compile)
 {
-    compile->problem.text[0] = '\0';
-    compile->err = compile_texts(compile->plan, &compile->filter, &compile->problem);
+    struct list_texts texts;
+    compile->err = open_texts(compile, &texts, &compile->problem);
+    if (compile->err < 0)
+        return;
+    compile->err = filter_compile(texts.sources, texts.count, texts.psl, texts.psl_size,
+                                  &compile->filter, &compile->problem);
+    list_texts_close(&texts);
+}
+
+static int write_texts(int folder, int fd, const struct list_texts *texts,
+                       struct filter_problem *problem)
+{
+    struct filter_compilation what = {.sources = texts->sources,
+                                      .count = texts->count,
+                                      .psl_text = texts->psl,
+                                      .psl_size = texts->psl_size};
+    _close_fd_ int scratch = filter_store_scratch(folder);
+    int err = scratch < 0 ? scratch : filter_compilation_seed(&what);
+    return err < 0 ? err : filter_compile_file(&what, fd, scratch, problem);
+}
+
+static int write_image(const struct compile *compile, int fd, struct filter_problem *problem)
+{
+    struct list_texts texts;
+    int err = open_texts(compile, &texts, problem);
+    if (err < 0)
+        return err;
+    err = write_texts(compile->folder, fd, &texts, problem);
+    list_texts_close(&texts);
+    return err;
+}
+
+static int make_new(const struct compile *compile, struct filter_problem *problem)
+{
+    const uint64_t *fingerprint = compile->plan->fingerprint;
+    _close_fd_ int fd = filter_store_begin(compile->folder, fingerprint);
+    if (fd < 0)
+        return fd;
+    int err = write_image(compile, fd, problem);
+    if (err == 0)
+        err = filter_store_finish(compile->folder, fingerprint, fd);
+    if (err < 0)
+        filter_store_abandon(compile->folder, fingerprint);
+    return err;
+}
+
+static bool is_made(const struct compile *compile)
+{
+    struct filter *filter;
+    int err = filter_store_open(compile->folder, compile->plan->fingerprint, &filter);
+    if (err == 0)
+        filter_unref(filter);
+    return err == 0;
+}
+
+/* By the one who holds the lock; another worker may have been faster. */
+static int make(const struct compile *compile, struct report *report)
+{
+    _close_fd_ int lock = filter_store_lock(compile->folder);
+    if (lock < 0)
+        return lock;
+    return is_made(compile) ? 0 : make_new(compile, &report->problem);
 }
 
 /* --- the child ------------------------------------------------------------------------------- */
@@ -66,32 +123,6 @@ static void close_others(int a, int b)
     if (high > low + 1)
         close_range(low + 1, high - 1, 0);
     close_range(high + 1, ~0U, 0);
-}
-
-static int make_and_save(const struct compile *compile, struct report *report)
-{
-    const uint64_t *fingerprint = compile->plan->fingerprint;
-    struct filter *filter;
-    int err = filter_store_open(compile->folder, fingerprint, &filter);
-    bool is_made = err == 0; /* another worker was faster */
-    if (!is_made)
-        err = compile_texts(compile->plan, &filter, &report->problem);
-    if (err < 0)
-        return err;
-    if (!is_made)
-        err = filter_store_save(compile->folder, fingerprint, filter);
-    filter_unref(filter);
-    return err;
-}
-
-static int make(const struct compile *compile, struct report *report)
-{
-    int lock = filter_store_lock(compile->folder);
-    if (lock < 0)
-        return lock;
-    int err = make_and_save(compile, report);
-    close(lock);
-    return err;
 }
 
 /* It ends with the thread that made it, and never comes back into the program. */

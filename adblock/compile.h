@@ -1,9 +1,9 @@
 /* One set of lists on its way to become a filter.
  *
  * Where there is a folder for it, a large set is found there in its compiled form if nothing has
- * changed, and mapped. Otherwise a child of this process compiles it into that folder: what that
- * takes in memory, several times what stays, goes with the child, and its death is not ours. Small
- * sets, and those that find no folder or no room on the disk, are compiled in place. */
+ * changed, and mapped. Otherwise a child of this process compiles it into that folder, piece by
+ * piece: what that takes in memory goes with the child, and its death is not ours. Small sets, and
+ * those that find no folder or no room on the disk, are compiled in place. */
 #ifndef ADBLOCK_COMPILE_H
 #define ADBLOCK_COMPILE_H
 

@@ -4,6 +4,7 @@
 #define ADBLOCK_CONDITION_H
 
 #include "adblock/filter.h"
+#include "adblock/growing.h"
 #include "adblock/image.h"
 #include "adblock/name_hash.h"
 

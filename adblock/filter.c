@@ -29,7 +29,7 @@ uint64_t filter_next_serial(void)
 int filter_from_image(uint8_t *data, size_t size, bool is_mapped, struct filter **ret)
 {
     struct image image;
-    int err = image_read(data, size, &image);
+    int err = image_read(data, size, is_mapped, &image);
     if (err == 0 && !image_is_sound(&image))
         err = -EBADMSG;
     if (err < 0)

@@ -30,11 +30,14 @@ struct filter_source {
     const char *name;     /* the list's, for explanations */
     const char *category; /* "ads", "trackers", ...; "allow" and "deny" for the user's own */
     enum filter_format format;
-    const char *text; /* whole list */
+    const char *text; /* whole list; NULL: read from `fd`, from where it stands */
     size_t size;
+    int fd;                        /* borrowed */
     filter_dropped_fn *on_dropped; /* NULL: dropped rules are only counted */
     void *owner;
 };
+
+enum { FILTER_TEXT_MAX_BYTES = 64 * 1024 * 1024 }; /* of a file: five times the largest in use */
 
 struct filter_problem {
     char text[256]; /* "NAME:LINE: what is wrong; what to do" */
@@ -43,8 +46,8 @@ struct filter_problem {
 /* Compile lists into a filter; runs on any thread. The texts may go afterwards. Everything in a
  * list of the category "allow" is an exception that nothing beats; "deny" is beaten only by that.
  * `psl_text` is the public suffix list (publicsuffix.org), NULL for none: then the last two labels
- * of a name are taken for its site. 0; -EINVAL (no list could be read, *problem says which and
- * why), -ENOMEM. */
+ * of a name are taken for its site. 0; -EINVAL (no list is one, *problem says which and why),
+ * -EFBIG and others (a file could not be read, *problem says which), -ENOMEM. */
 int filter_compile(const struct filter_source *sources, size_t count, const char *psl_text,
                    size_t psl_size, struct filter **ret, struct filter_problem *problem);
 /* Where Debian's package publicsuffix keeps the list. */
@@ -55,8 +58,9 @@ int filter_compile(const struct filter_source *sources, size_t count, const char
  * -EBADMSG (truncated, altered, or of another version: compile again), other negative errno. */
 int filter_save(const struct filter *filter, const char *path);
 int filter_open(const char *path, struct filter **ret);
-/* Give the memory of a mapped filter back for now; asking it brings back what is needed. Any
- * thread; NULL is accepted. */
+/* A mapped filter takes the memory of what was asked. warm: all of it now, so that nobody waits for
+ * it; rest: give it back for now. Any thread; NULL is accepted. */
+void filter_warm(const struct filter *filter);
 void filter_rest(const struct filter *filter);
 struct filter *filter_ref(struct filter *filter);
 void filter_unref(struct filter *filter);

@@ -48,7 +48,7 @@ int filter_open(const char *path, struct filter **ret)
     if (!S_ISREG(status.st_mode) || status.st_size <= 0)
         return -EBADMSG;
     size_t size = (size_t)status.st_size;
-    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+    void *data = mmap(NULL, size, PROT_READ, MAP_PRIVATE, fd, 0);
     if (data == MAP_FAILED)
         return -errno;
     int err = filter_from_image(data, size, true, ret);
@@ -57,8 +57,14 @@ int filter_open(const char *path, struct filter **ret)
     return err;
 }
 
+void filter_warm(const struct filter *filter)
+{
+    if (filter && filter->is_mapped)
+        image_warm(filter->image.data, filter->image.size);
+}
+
 void filter_rest(const struct filter *filter)
 {
     if (filter && filter->is_mapped)
-        (void)madvise((void *)(uintptr_t)filter->image.data, filter->image.size, MADV_DONTNEED);
+        image_rest(filter->image.data, filter->image.size);
 }

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #define PREFIX "filter-"
+#define NEW    ".new"
 
 /* "filter-" and 32 digits */
 struct store_name {
@@ -63,13 +64,43 @@ static void sweep(int folder, const char *keep)
     closedir(dir);
 }
 
-int filter_store_save(int folder, const uint64_t fingerprint[2], const struct filter *filter)
+static struct store_path path_beside(int folder, const uint64_t fingerprint[2])
 {
-    int err = filter_save(filter, path_of(folder, fingerprint).text);
-    if (err < 0)
-        return err;
-    _close_fd_ int fd = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (fd < 0 || fsync(fd) < 0)
+    struct store_path path = path_of(folder, fingerprint);
+    strcat(path.text, NEW);
+    return path;
+}
+
+int filter_store_begin(int folder, const uint64_t fingerprint[2])
+{
+    int fd =
+        open(path_beside(folder, fingerprint).text, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
+    return fd < 0 ? -errno : fd;
+}
+
+int filter_store_scratch(int folder)
+{
+    int fd =
+        openat(folder, PREFIX "scratch", O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+    if (fd < 0 || unlinkat(folder, PREFIX "scratch", 0) == 0)
+        return fd < 0 ? -errno : fd;
+    int err = -errno;
+    close(fd);
+    return err;
+}
+
+void filter_store_abandon(int folder, const uint64_t fingerprint[2])
+{
+    (void)unlink(path_beside(folder, fingerprint).text);
+}
+
+int filter_store_finish(int folder, const uint64_t fingerprint[2], int fd)
+{
+    struct store_path beside = path_beside(folder, fingerprint);
+    if (fsync(fd) < 0 || rename(beside.text, path_of(folder, fingerprint).text) < 0)
+        return -errno;
+    _close_fd_ int self = openat(folder, ".", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (self < 0 || fsync(self) < 0)
         return -errno;
     sweep(folder, name_of(fingerprint).text);
     return 0;

@@ -1,70 +1,175 @@
-/* Arranging a set: count the names of each bucket, then put each name at its bucket's place. */
+/* Arranging a set: count the names of each bucket, then put each name at its bucket's place. Where
+ * the names are in a file, the entries are made a range of buckets at a time, each from another
+ * walk through it, so that memory holds an eighth of them or less. */
 #include "adblock/hostset.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
-enum { NAMES_PER_BUCKET = 4 };
+enum { NAMES_PER_BUCKET = 4, RANGE_MIN = 128 * 1024, RANGES = 8 };
+
+struct arranging {
+    struct hostset_builder *builder;
+    struct image_writer *writer;
+    uint32_t
+        *buckets; /* where each begins: before twins are taken out, behind the range; else after */
+    uint32_t bucket_count;
+    uint32_t first, end; /* the range */
+    uint32_t start;      /* of its entries, before twins are taken out */
+    uint32_t kept;       /* entries written */
+    struct growing filled, entries;
+};
+
+typedef void visit_fn(struct arranging *arranging, uint64_t hash, uint32_t value);
 
 void hostset_builder_done(struct hostset_builder *builder)
 {
-    growing_done(&builder->items);
+    spool_done(&builder->items);
 }
 
-static bool is_there(const uint64_t *entries, uint32_t from, uint32_t to, uint64_t entry)
+static inline __attribute__((always_inline)) void visit(struct arranging *arranging, visit_fn *fn)
 {
-    for (; from < to; from++)
-        if (entries[from] == entry)
+    const struct hostset_builder *builder = arranging->builder;
+    const void *piece;
+    for (size_t at = 0, size; (size = spool_read(&arranging->builder->items, at, &piece)) > 0;
+         at += size) {
+        const struct hostset_item *items = piece;
+        for (size_t i = 0; i < size / sizeof(*items); i++) {
+            uint64_t hash = (uint64_t)items[i].hash_high << 32 | items[i].hash_low;
+            if (!builder->is_out || !builder->is_out(builder->owner, hash, items[i].value))
+                fn(arranging, hash, items[i].value);
+        }
+    }
+}
+
+static void count(struct arranging *arranging, uint64_t hash, uint32_t value)
+{
+    (void)value;
+    arranging->buckets[hostset_bucket(hash, arranging->bucket_count) + 1]++;
+}
+
+static void count_all(struct arranging *arranging, uint64_t hash, uint32_t value)
+{
+    (void)hash;
+    (void)value;
+    arranging->kept++;
+}
+
+static bool is_there(const uint64_t *entries, uint32_t size, uint64_t entry)
+{
+    for (uint32_t i = 0; i < size; i++)
+        if (entries[i] == entry)
             return true;
     return false;
 }
 
-/* Twins stay within a bucket: close the gaps that leaving them out made. Returns the new count. */
-static uint32_t close_gaps(uint32_t *buckets, uint32_t bucket_count, const uint32_t *filled,
-                           uint64_t *entries)
+static void fill(struct arranging *arranging, uint64_t hash, uint32_t value)
 {
+    uint32_t bucket = hostset_bucket(hash, arranging->bucket_count);
+    if (bucket < arranging->first || bucket >= arranging->end)
+        return;
+    uint32_t *filled = (uint32_t *)arranging->filled.data + (bucket - arranging->first);
+    uint64_t *entries =
+        (uint64_t *)arranging->entries.data + arranging->buckets[bucket] - arranging->start;
+    uint64_t entry = hash << HOSTSET_VALUE_BITS | value;
+    if (!is_there(entries, *filled, entry))
+        entries[(*filled)++] = entry;
+}
+
+/* Twins stay within a bucket: close the gaps that leaving them out made. */
+static void close_gaps(struct arranging *arranging)
+{
+    const uint32_t *filled = (const uint32_t *)arranging->filled.data;
+    uint64_t *entries = (uint64_t *)arranging->entries.data;
     uint32_t to = 0;
-    for (uint32_t b = 0; b < bucket_count; b++) {
-        uint32_t from = buckets[b];
-        buckets[b] = to;
-        for (uint32_t i = 0; i < filled[b]; i++)
+    for (uint32_t b = arranging->first; b < arranging->end; b++) {
+        uint32_t from = arranging->buckets[b] - arranging->start;
+        arranging->buckets[b] = arranging->kept + to;
+        for (uint32_t i = 0; i < filled[b - arranging->first]; i++)
             entries[to++] = entries[from + i];
     }
-    buckets[bucket_count] = to;
-    return to;
+    image_writer_append(arranging->writer, entries, to * sizeof(*entries));
+    arranging->kept += to;
 }
 
-static uint32_t fill(const struct hostset_item *items, size_t count, uint32_t *buckets,
-                     uint32_t bucket_count, uint32_t *filled, uint64_t *entries)
+static int arrange_range(struct arranging *arranging)
 {
-    for (size_t i = 0; i < count; i++)
-        buckets[hostset_bucket(items[i].hash, bucket_count) + 1]++;
-    for (uint32_t b = 0; b < bucket_count; b++)
+    uint32_t buckets = arranging->end - arranging->first;
+    uint32_t count = arranging->buckets[arranging->end] - arranging->start;
+    arranging->filled.size = arranging->entries.size = 0;
+    if (!growing_add(&arranging->filled, buckets * sizeof(uint32_t)) ||
+        (count > 0 && !growing_add(&arranging->entries, count * sizeof(uint64_t))))
+        return -ENOMEM;
+    visit(arranging, fill);
+    close_gaps(arranging);
+    return 0;
+}
+
+static size_t range_of(const struct hostset_builder *builder, uint32_t total)
+{
+    if (!builder->items.has_file)
+        return total;
+    if (builder->range > 0)
+        return builder->range;
+    return total / RANGES > RANGE_MIN ? total / RANGES : RANGE_MIN;
+}
+
+static int arrange_all(struct arranging *arranging)
+{
+    uint32_t *buckets = arranging->buckets, buckets_end = arranging->bucket_count;
+    int err = 0;
+    visit(arranging, count);
+    for (uint32_t b = 0; b < buckets_end; b++)
         buckets[b + 1] += buckets[b];
-    for (size_t i = 0; i < count; i++) {
-        uint32_t b = hostset_bucket(items[i].hash, bucket_count);
-        uint64_t entry = items[i].hash << HOSTSET_VALUE_BITS | items[i].value;
-        if (!is_there(entries, buckets[b], buckets[b] + filled[b], entry))
-            entries[buckets[b] + filled[b]++] = entry;
+    size_t range = range_of(arranging->builder, buckets[buckets_end]);
+    for (uint32_t at = 0; at < buckets_end && err == 0; at = arranging->end) {
+        arranging->first = at;
+        arranging->start = buckets[at];
+        arranging->end = at + 1;
+        while (arranging->end < buckets_end &&
+               buckets[arranging->end + 1] - arranging->start <= range)
+            arranging->end++;
+        err = arrange_range(arranging);
     }
-    return close_gaps(buckets, bucket_count, filled, entries);
+    buckets[buckets_end] = arranging->kept;
+    return err;
 }
 
-int hostset_arrange(struct hostset_builder *builder, struct growing *buckets,
-                    struct growing *entries)
+static uint32_t bucket_count_of(size_t items)
 {
-    const struct hostset_item *items = (const struct hostset_item *)builder->items.data;
-    size_t count = builder->items.size / sizeof(*items);
-    uint32_t bucket_count = (uint32_t)(count / NAMES_PER_BUCKET) + 1;
-    struct growing filled = {0};
-    uint32_t *places = growing_add(buckets, (bucket_count + 1) * sizeof(*places));
-    uint32_t *fills = growing_add(&filled, bucket_count * sizeof(*fills));
-    size_t start = entries->size;
-    void *to = growing_add(entries, count * sizeof(uint64_t));
-    bool failed = builder->items.failed || !places || !fills || (count > 0 && !to);
-    if (!failed) {
-        uint32_t kept = fill(items, count, places, bucket_count, fills, to);
-        entries->size = start + kept * sizeof(uint64_t);
-    }
-    growing_done(&filled);
-    return failed ? -ENOMEM : 0;
+    return (uint32_t)(items / NAMES_PER_BUCKET) + 1;
+}
+
+size_t hostset_most_bytes(const struct hostset_builder *builder)
+{
+    size_t items = builder->items.bytes / sizeof(struct hostset_item);
+    return image_writer_most((bucket_count_of(items) + 1) * sizeof(uint32_t)) +
+           image_writer_most(items * sizeof(uint64_t));
+}
+
+int hostset_arrange(struct hostset_builder *builder, struct image_writer *writer,
+                    enum image_section buckets)
+{
+    struct arranging arranging = {.builder = builder, .writer = writer};
+    spool_end(&builder->items);
+    if (builder->is_out)
+        visit(&arranging, count_all);
+    else
+        arranging.kept = (uint32_t)(builder->items.bytes / sizeof(struct hostset_item));
+    arranging.bucket_count = bucket_count_of(arranging.kept);
+    arranging.kept = 0;
+    size_t bytes = (arranging.bucket_count + 1) * sizeof(uint32_t);
+    arranging.buckets = calloc(1, bytes);
+    image_writer_begin(writer, buckets);
+    image_writer_leave(writer, bytes);
+    image_writer_begin(writer, buckets + 1);
+    int err = arranging.buckets ? arrange_all(&arranging) : -ENOMEM;
+    if (err == 0)
+        err = spool_error(&builder->items);
+    if (err == 0)
+        image_writer_put(writer, buckets, arranging.buckets, bytes);
+    growing_done(&arranging.filled);
+    growing_done(&arranging.entries);
+    free(arranging.buckets);
+    return err;
 }

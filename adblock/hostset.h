@@ -6,7 +6,8 @@
 #ifndef ADBLOCK_HOSTSET_H
 #define ADBLOCK_HOSTSET_H
 
-#include "adblock/growing.h"
+#include "adblock/image_writer.h"
+#include "adblock/spool.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -68,23 +69,29 @@ static inline uint16_t hostset_value(const struct hostset *set, uint32_t place)
 
 /* Building: add in any order, then arrange once. The same name with the same value counts once. */
 struct hostset_item {
-    uint64_t hash;
+    uint32_t hash_high, hash_low; /* 12 bytes: no gap */
     uint32_t value;
 };
+typedef bool hostset_out_fn(const void *owner, uint64_t hash, uint32_t value);
 struct hostset_builder {
-    struct growing items; /* struct hostset_item */
+    struct spool items;     /* struct hostset_item; may be given a file before the first */
+    hostset_out_fn *is_out; /* NULL, or says at the end what is left out */
+    const void *owner;
+    size_t range; /* entries to arrange at a time, where there is a file; 0: as many as is good */
 };
 
 static inline void hostset_add(struct hostset_builder *builder, uint64_t hash, uint32_t value)
 {
-    struct hostset_item *item = growing_add(&builder->items, sizeof(*item));
+    struct hostset_item *item = spool_add(&builder->items, sizeof(*item));
     if (item)
-        *item = (struct hostset_item){hash, value};
+        *item = (struct hostset_item){(uint32_t)(hash >> 32), (uint32_t)hash, value};
 }
 void hostset_builder_done(struct hostset_builder *builder);
+/* What the two sections may take at most. */
+size_t hostset_most_bytes(const struct hostset_builder *builder);
 
-/* Append both tables to `buckets` and `entries`. 0 or -ENOMEM. */
-int hostset_arrange(struct hostset_builder *builder, struct growing *buckets,
-                    struct growing *entries);
+/* Write both sections, `buckets` and the one behind it. 0, -ENOMEM or what the file said. */
+int hostset_arrange(struct hostset_builder *builder, struct image_writer *writer,
+                    enum image_section buckets);
 
 #endif

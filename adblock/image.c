@@ -1,27 +1,17 @@
-/* Header, table of sections, sections aligned to cache lines; an XXH3 over everything behind the
- * checksum finds what truncation does not. */
+/* Is a block an image, and whole? */
 #include "adblock/image.h"
 
+#include "adblock/image_layout.h"
 #include "adblock/netset.h"
 
 #define XXH_INLINE_ALL
 #include <errno.h>
-#include <stdlib.h>
+#include <sys/mman.h>
 #include <xxhash.h>
 
-enum { ALIGNMENT = 64, VERSION = 3 };
+enum { WINDOW_BYTES = 256 * 1024 }; /* whole pages */
 
-struct header {
-    char magic[8];
-    uint32_t version, sections;
-    uint64_t size, checksum; /* of all that follows */
-    uint64_t seed;
-    struct {
-        uint64_t start, size;
-    } table[IMAGE_SECTIONS];
-};
-
-static const char magic[8] = "ATLFILT";
+static const char magic[8] = IMAGE_MAGIC;
 
 static const size_t record_bytes[IMAGE_SECTIONS] = {
     [IMAGE_LISTS] = sizeof(struct image_list),
@@ -40,78 +30,64 @@ static const size_t record_bytes[IMAGE_SECTIONS] = {
     [IMAGE_KEY_SIEVE] = sizeof(uint64_t),
 };
 
-static size_t aligned(size_t size)
-{
-    return (size + ALIGNMENT - 1) / ALIGNMENT * ALIGNMENT;
-}
-
 static uint64_t checksum(const uint8_t *data, size_t size)
 {
-    size_t start = offsetof(struct header, seed);
-    return XXH3_64bits(data + start, size - start);
+    return XXH3_64bits(data + IMAGE_CHECKED_FROM, size - IMAGE_CHECKED_FROM);
+}
+
+/* The same of a mapped file, of which not more than a window is in memory at a time. */
+static uint64_t mapped_checksum(const uint8_t *data, size_t size)
+{
+    XXH3_state_t state;
+    XXH3_64bits_reset(&state);
+    for (size_t at = 0; at < size; at += WINDOW_BYTES) {
+        size_t from = at ? at : IMAGE_CHECKED_FROM;
+        size_t end = size - at > WINDOW_BYTES ? at + WINDOW_BYTES : size;
+        image_warm(data + at, end - at);
+        XXH3_64bits_update(&state, data + from, end - from);
+        image_rest(data + at, end - at);
+    }
+    return XXH3_64bits_digest(&state);
+}
+
+void image_warm(const uint8_t *data, size_t size)
+{
+    (void)madvise((void *)(uintptr_t)data, size, MADV_POPULATE_READ); /* Linux 5.14 */
+}
+
+void image_rest(const uint8_t *data, size_t size)
+{
+    (void)madvise((void *)(uintptr_t)data, size, MADV_DONTNEED);
 }
 
 void image_seal(uint8_t *data, size_t size)
 {
-    struct header *header = (struct header *)data;
+    struct image_header *header = (struct image_header *)data;
     header->size = size;
     header->checksum = checksum(data, size);
 }
 
-int image_make(struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
-               size_t *ret_size)
+static bool is_sound(const struct image_header *header, size_t size)
 {
-    size_t size = aligned(sizeof(struct header));
-    for (int i = 0; i < IMAGE_SECTIONS; i++) {
-        if (sections[i].failed)
-            return -ENOMEM;
-        size += aligned(sections[i].size);
-    }
-    uint8_t *data = aligned_alloc(ALIGNMENT, size);
-    if (!data)
-        return -ENOMEM;
-    memset(data, 0, aligned(sizeof(struct header)));
-    struct header *header = (struct header *)data;
-    memcpy(header->magic, magic, sizeof(magic));
-    header->version = VERSION;
-    header->sections = IMAGE_SECTIONS;
-    header->seed = seed;
-    size_t at = aligned(sizeof(*header));
-    for (int i = 0; i < IMAGE_SECTIONS; i++) {
-        size_t bytes = sections[i].size;
-        header->table[i].start = at;
-        header->table[i].size = bytes;
-        if (bytes > 0)
-            memcpy(data + at, sections[i].data, bytes);
-        memset(data + at + bytes, 0, aligned(bytes) - bytes);
-        growing_done(&sections[i]);
-        at += aligned(bytes);
-    }
-    image_seal(data, size);
-    *ret = data;
-    *ret_size = size;
-    return 0;
-}
-
-static bool is_sound(const struct header *header, size_t size)
-{
-    if (memcmp(header->magic, magic, sizeof(magic)) != 0 || header->version != VERSION ||
+    if (memcmp(header->magic, magic, sizeof(magic)) != 0 || header->version != IMAGE_VERSION ||
         header->sections != IMAGE_SECTIONS || header->size != size)
         return false;
     for (int i = 0; i < IMAGE_SECTIONS; i++) {
         uint64_t start = header->table[i].start, bytes = header->table[i].size;
-        if (start % ALIGNMENT != 0 || start > size || bytes > size - start ||
+        if (start % IMAGE_ALIGNMENT != 0 || start > size || bytes > size - start ||
             bytes % record_bytes[i] != 0)
             return false;
     }
     return true;
 }
 
-int image_read(const uint8_t *data, size_t size, struct image *ret)
+int image_read(const uint8_t *data, size_t size, bool is_mapped, struct image *ret)
 {
-    const struct header *header = (const struct header *)data;
-    if (size < sizeof(*header) || !is_sound(header, size) ||
-        header->checksum != checksum(data, size))
+    const struct image_header *header = (const struct image_header *)data;
+    if (size < sizeof(*header) || !is_sound(header, size))
+        return -EBADMSG;
+    uint64_t sum = is_mapped ? mapped_checksum(data, size) : checksum(data, size);
+    if (header->checksum != sum)
         return -EBADMSG;
     struct image image = {.data = data, .size = size, .seed = header->seed};
     for (int i = 0; i < IMAGE_SECTIONS; i++) {

@@ -4,7 +4,6 @@
 #ifndef ADBLOCK_IMAGE_H
 #define ADBLOCK_IMAGE_H
 
-#include "adblock/growing.h"
 #include "adblock/rule.h"
 
 #include <stdbool.h>
@@ -65,15 +64,15 @@ struct image {
     } sections[IMAGE_SECTIONS];
 };
 
-/* Put the sections together, freeing each on the way: a list may be large. The block is malloc'ed
- * and the caller's; -ENOMEM. */
-int image_make(struct growing sections[IMAGE_SECTIONS], uint64_t seed, uint8_t **ret,
-               size_t *ret_size);
-/* Write size and checksum into a block's header. For image_make, and for tests that alter blocks.
- */
+/* Write size and checksum into a block's header. For blocks in memory, and for tests that alter
+ * them. */
 void image_seal(uint8_t *data, size_t size);
-/* Look at a block, which must outlive *ret. -EBADMSG: truncated, altered, or of another version. */
-int image_read(const uint8_t *data, size_t size, struct image *ret);
+/* Look at a block, which must outlive *ret; of a mapped file hardly anything is left in memory.
+ * -EBADMSG: truncated, altered, or of another version. */
+int image_read(const uint8_t *data, size_t size, bool is_mapped, struct image *ret);
+/* Of a mapped file: bring it into memory; give the memory back until it is asked for again. */
+void image_warm(const uint8_t *data, size_t size);
+void image_rest(const uint8_t *data, size_t size);
 
 static inline const char *image_string(const struct image *image, uint32_t at)
 {

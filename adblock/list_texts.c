@@ -13,7 +13,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
-enum { OWNED_PER_SOURCE = 3, FIRST_CAPACITY = 64 * 1024, LOOKED_AT_BYTES = 64 * 1024 };
+enum { OWNED_PER_SOURCE = 3, LOOKED_AT_BYTES = 64 * 1024 };
 
 /* Where the one line about a failure goes. */
 struct complaint {
@@ -43,36 +43,6 @@ static int complain_size(struct complaint *complaint, const char *name, const ch
                     "too large (a list may have 64 MiB, all together 256 MiB); leave it out");
 }
 
-static int read_all(int fd, size_t size_hint, char **ret, size_t *ret_size)
-{
-    size_t capacity = size_hint + 1 > FIRST_CAPACITY ? size_hint + 1 : FIRST_CAPACITY, size = 0;
-    char *text = malloc(capacity);
-    while (text) {
-        ssize_t got = read(fd, text + size, capacity - size);
-        if (got < 0 && errno == EINTR)
-            continue;
-        if (got < 0 || size + (size_t)got > LIST_TEXT_MAX_BYTES) {
-            int err = got < 0 ? -errno : -EFBIG;
-            free(text);
-            return err;
-        }
-        if (got == 0) {
-            *ret = text;
-            *ret_size = size;
-            return 0;
-        }
-        size += (size_t)got;
-        if (size == capacity) { /* it grew since it was looked at, or is a pipe */
-            char *grown = realloc(text, capacity *= 2);
-            if (!grown)
-                break;
-            text = grown;
-        }
-    }
-    free(text);
-    return -ENOMEM;
-}
-
 static int open_file(const char *path, struct stat *ret)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -81,21 +51,13 @@ static int open_file(const char *path, struct stat *ret)
         err = -EISDIR;
     if (err == 0 && !S_ISREG(ret->st_mode))
         err = -EINVAL; /* /dev/zero, or a pipe that never ends */
-    if (err == 0 && ret->st_size > LIST_TEXT_MAX_BYTES)
+    if (err == 0 && ret->st_size > FILTER_TEXT_MAX_BYTES)
         err = -EFBIG;
     if (err == 0)
         return fd;
     if (fd >= 0)
         close(fd);
     return err;
-}
-
-/* Read, not mapped: a file that is cut short under a mapping would kill us. */
-static int read_file(const char *path, char **ret, size_t *ret_size)
-{
-    struct stat st;
-    _close_fd_ int fd = open_file(path, &st);
-    return fd < 0 ? fd : read_all(fd, (size_t)st.st_size, ret, ret_size);
 }
 
 /* Whatever its format is said to be, a web page is no list. An empty file is an empty list. */
@@ -120,28 +82,45 @@ static bool may_be_missing(const struct lists_source *list, int err)
     return err == -ENOENT && list->url;
 }
 
+static int look_at_start(struct complaint *complaint, const struct lists_source *list, int fd)
+{
+    _free_ char *start = malloc(LOOKED_AT_BYTES);
+    ssize_t size = start ? pread(fd, start, LOOKED_AT_BYTES, 0) : -1;
+    if (size < 0)
+        return complain_file(complaint, list, start ? -errno : -ENOMEM);
+    return complain_text(complaint, list, (struct slice){start, (size_t)size});
+}
+
+/* A descriptor at the file's beginning; *ret_fd -1 and all facts 0 where there may be none yet. */
+static int open_list(struct complaint *complaint, const struct lists_source *list, int *ret_fd,
+                     struct stat *ret)
+{
+    struct stat st = {0};
+    int fd = open_file(list->path, &st);
+    if (fd < 0 && !may_be_missing(list, fd))
+        return complain_file(complaint, list, fd);
+    int err = fd >= 0 ? look_at_start(complaint, list, fd) : 0;
+    if (err < 0) {
+        close(fd);
+        return err;
+    }
+    *ret_fd = fd;
+    *ret = fd >= 0 ? st : (struct stat){0};
+    return 0;
+}
+
 int list_text_look(const struct lists_source *list, struct stat *ret, char *ret_error,
                    size_t capacity)
 {
     struct complaint complaint = {ret_error, capacity};
+    int fd = -1, err = 0;
     struct stat st = {0};
-    _free_ char *start = NULL;
-    if (!list->path) {
-        *ret = st;
-        return 0;
-    }
-    _close_fd_ int fd = open_file(list->path, &st);
-    if (fd < 0 && !may_be_missing(list, fd))
-        return complain_file(&complaint, list, fd);
-    if (fd >= 0) {
-        start = malloc(LOOKED_AT_BYTES);
-        ssize_t size = start ? read(fd, start, LOOKED_AT_BYTES) : -1;
-        if (size < 0)
-            return complain_file(&complaint, list, start ? -errno : -ENOMEM);
-        int err = complain_text(&complaint, list, (struct slice){start, (size_t)size});
-        if (err < 0)
-            return err;
-    }
+    if (list->path)
+        err = open_list(&complaint, list, &fd, &st);
+    if (err < 0)
+        return err;
+    if (fd >= 0)
+        close(fd);
     *ret = st;
     return 0;
 }
@@ -164,6 +143,7 @@ static struct filter_source *add_source(struct list_texts *texts, const char *na
         .category = texts->owned[at + 1],
         .format = format,
         .text = "",
+        .fd = -1,
     };
     texts->count++;
     return texts->owned[at] && texts->owned[at + 1] ? &texts->sources[texts->count - 1] : NULL;
@@ -174,10 +154,11 @@ static char **text_of_last(struct list_texts *texts)
     return &texts->owned[texts->count * OWNED_PER_SOURCE - 1];
 }
 
-static int read_list(struct list_texts *texts, const struct lists_source *list, size_t *total,
-                     struct complaint *complaint)
+static int add_list(struct list_texts *texts, const struct lists_source *list, size_t *total,
+                    struct complaint *complaint)
 {
     struct filter_source *source = add_source(texts, list->name, list->category, list->format);
+    struct stat file;
     if (!source)
         return complain_reading(complaint, -ENOMEM, list->name, "memory");
     if (!list->path) {
@@ -185,16 +166,15 @@ static int read_list(struct list_texts *texts, const struct lists_source *list, 
         source->size = list->text ? strlen(list->text) : builtin_list_size;
         return 0;
     }
-    int err = read_file(list->path, text_of_last(texts), &source->size);
-    if (may_be_missing(list, err))
-        return 0;
-    if (err < 0)
-        return complain_file(complaint, list, err);
-    source->text = *text_of_last(texts);
+    int err = open_list(complaint, list, &source->fd, &file);
+    if (err < 0 || source->fd < 0)
+        return err;
+    source->text = NULL;
+    source->size = (size_t)file.st_size;
     *total += source->size;
     if (*total > LIST_TEXTS_MAX_BYTES)
         return complain_size(complaint, list->name, list->path);
-    return complain_text(complaint, list, (struct slice){source->text, source->size});
+    return 0;
 }
 
 /* A name as the configuration takes it: itself and everything below, with "*." only below. */
@@ -236,7 +216,21 @@ static int add_names(struct list_texts *texts, const char *title, const char *co
     return 0;
 }
 
-int list_texts_read(const struct lists_options *options, struct list_texts *ret, char *ret_error,
+/* Not mapped: a file that is cut short under a mapping would kill us. */
+static void read_psl(struct list_texts *texts)
+{
+    struct stat file;
+    _close_fd_ int fd = open_file(FILTER_PSL_PATH, &file);
+    _free_ char *text = fd >= 0 ? malloc((size_t)file.st_size + 1) : NULL;
+    ssize_t size = text ? read(fd, text, (size_t)file.st_size) : -1;
+    if (size < 0)
+        return;
+    texts->psl = text;
+    texts->psl_size = (size_t)size;
+    text = NULL;
+}
+
+int list_texts_open(const struct lists_options *options, struct list_texts *ret, char *ret_error,
                     size_t capacity)
 {
     struct complaint complaint = {ret_error, capacity};
@@ -248,24 +242,27 @@ int list_texts_read(const struct lists_options *options, struct list_texts *ret,
     if (!texts.sources || !texts.owned)
         err = complain_reading(&complaint, -ENOMEM, "all", "memory");
     for (size_t i = 0; i < options->count && err == 0; i++)
-        err = read_list(&texts, &options->sources[i], &total, &complaint);
+        err = add_list(&texts, &options->sources[i], &total, &complaint);
     if (err == 0)
         err = add_names(&texts, "allow", options->allow, options->allow_count, &complaint);
     if (err == 0)
         err = add_names(&texts, "deny", options->deny, options->deny_count, &complaint);
     if (err < 0) {
-        list_texts_done(&texts);
+        list_texts_close(&texts);
         return err;
     }
-    (void)read_file(FILTER_PSL_PATH, &texts.psl, &texts.psl_size);
+    read_psl(&texts);
     *ret = texts;
     return 0;
 }
 
-void list_texts_done(struct list_texts *texts)
+void list_texts_close(struct list_texts *texts)
 {
     for (size_t i = 0; texts->owned && i < texts->count * OWNED_PER_SOURCE; i++)
         free(texts->owned[i]);
+    for (size_t i = 0; i < texts->count; i++)
+        if (texts->sources[i].fd >= 0)
+            close(texts->sources[i].fd);
     free(texts->owned);
     free(texts->sources);
     free(texts->psl);

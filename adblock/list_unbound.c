@@ -86,22 +86,28 @@ static uint32_t known_of(const struct list_unbound *unbound, struct slice name)
     return known;
 }
 
-int list_unbound_init(struct list_unbound *unbound, struct slice text)
+static int note(struct list_unbound *unbound, struct slice line)
+{
+    struct entry entry = read_entry(slice_trim(line));
+    bool is_redirected = entry.is_zone && slice_equals(entry.kind, SLICE("redirect"));
+    if (entry.reason || (entry.is_zone && !is_redirected))
+        return 0;
+    uint32_t known = known_of(unbound, entry.name) | (is_redirected ? IS_REDIRECTED : HAS_DATA);
+    return hash_index_put(&unbound->names, hash_of(entry.name), known);
+}
+
+int list_unbound_init(struct list_unbound *unbound, struct list_lines *lines)
 {
     struct slice line;
+    int err = 0;
     *unbound = (struct list_unbound){0};
-    while (slice_next(&text, '\n', &line)) {
-        struct entry entry = read_entry(slice_trim(line));
-        bool is_redirected = entry.is_zone && slice_equals(entry.kind, SLICE("redirect"));
-        if (entry.reason || (entry.is_zone && !is_redirected))
-            continue;
-        uint32_t known = known_of(unbound, entry.name) | (is_redirected ? IS_REDIRECTED : HAS_DATA);
-        if (hash_index_put(&unbound->names, hash_of(entry.name), known) < 0) {
-            list_unbound_done(unbound);
-            return -ENOMEM;
-        }
-    }
-    return 0;
+    while (err == 0 && list_lines_next(lines, &line))
+        err = note(unbound, line);
+    if (err == 0)
+        err = list_lines_rewind(lines);
+    if (err < 0)
+        list_unbound_done(unbound);
+    return err;
 }
 
 void list_unbound_done(struct list_unbound *unbound)

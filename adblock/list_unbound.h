@@ -4,14 +4,16 @@
 #define ADBLOCK_LIST_UNBOUND_H
 
 #include "adblock/hash_index.h"
+#include "adblock/list_lines.h"
 #include "adblock/rule.h"
 
 struct list_unbound {
     struct hash_index names; /* what is known of a name: enum in the source */
 };
 
-/* Look through the whole list. 0 or -ENOMEM. */
-int list_unbound_init(struct list_unbound *unbound, struct slice text);
+/* Look through the whole list, which is at its beginning before and after. 0; -ENOMEM; what reading
+ * says. */
+int list_unbound_init(struct list_unbound *unbound, struct list_lines *lines);
 void list_unbound_done(struct list_unbound *unbound);
 /* One line, trimmed. */
 void list_unbound_line(const struct list_unbound *unbound, struct slice line,

@@ -74,7 +74,9 @@ static int take_over(struct lists *lists, struct compile *compile)
     if (err < 0) {
         snprintf(lists->problem, sizeof(lists->problem), "%s", problem.text);
     } else {
+        filter_rest(lists->filter); /* somebody else may have it a while longer */
         filter_unref(lists->filter);
+        filter_warm(filter);
         lists->filter = filter;
         lists->problem[0] = '\0';
     }

@@ -68,7 +68,7 @@ void netset_builder_done(struct netset_builder *builder);
 /* Add a rule whose traits and list are known. 0; -EINVAL (*ret_reason); -ENOMEM. */
 int netset_add(struct netset_builder *builder, const struct rule *rule, uint32_t traits,
                uint16_t list, uint64_t seed, struct growing *strings, const char **ret_reason);
-/* Append the tables to the sections. 0 or -ENOMEM. */
+/* Make the tables' sections; the rules move there. 0 or -ENOMEM. */
 int netset_arrange(struct netset_builder *builder, struct growing sections[IMAGE_SECTIONS]);
 
 #endif

@@ -357,11 +357,14 @@ int netset_arrange(struct netset_builder *builder, struct growing sections[IMAGE
     int err = -ENOMEM;
     if (uses && !builder->candidates.failed && !builder->twins.failed) {
         choose_keys(builder, &arranging, uses);
+        growing_done(&builder->candidates);
+        growing_done(&builder->places);
         err = sort_entries(&arranging.items, sections);
         if (err == 0)
             err = make_sieve(&arranging.items, &sections[IMAGE_KEY_SIEVE]);
     }
-    growing_append(&sections[IMAGE_RULES], builder->rules.data, builder->rules.size);
+    sections[IMAGE_RULES] = builder->rules;
+    builder->rules = (struct growing){0};
     growing_done(&arranging.items);
     free(uses);
     return err;

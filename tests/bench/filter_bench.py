@@ -103,13 +103,13 @@ def keep_best(best, name, result):
 
 
 def show(best):
-    columns = ("bytes", "compile_ms", "open_ms", "per_second", "mean_ns", "p50_ns", "p99_ns")
+    columns = ("bytes", "compile_ms", "compile_file_ms", "open_ms", "per_second", "mean_ns", "p50_ns", "p99_ns")
     for kind, rows in best.items():
-        print(f"\n{kind:<12}" + "".join(f"{column:>14}" for column in columns))
+        print(f"\n{kind:<12}" + "".join(f"{column:>16}" for column in columns))
         for name, figures in rows.items():
             cells = (figures.get(column) for column in columns)
             print(f"{name:<12}" + "".join(
-                f"{'-' if cell is None else format(cell, ',.2f' if cell < 10 else ',.0f'):>14}"
+                f"{'-' if cell is None else format(cell, ',.2f' if cell < 10 else ',.0f'):>16}"
                 for cell in cells))
 
 

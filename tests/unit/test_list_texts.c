@@ -44,7 +44,7 @@ static int read_one(const char *file)
         .name = "mine", .category = "ads", .path = file, .format = FILTER_HOSTS};
     struct lists_options options = {.sources = &source, .count = 1};
     error[0] = '\0';
-    return list_texts_read(&options, &texts, error, sizeof(error));
+    return list_texts_open(&options, &texts, error, sizeof(error));
 }
 
 static void assert_refused(const char *file, int err, const char *phrase)
@@ -65,7 +65,7 @@ static void test_reads_files_and_names(void **state)
         {.name = "built-in", .format = FILTER_DOMAINS}};
     struct lists_options options = {sources, 2, allow, 2, deny, 1};
     write_list("0.0.0.0 x.example\n");
-    assert_int_equal(list_texts_read(&options, &texts, error, sizeof(error)), 0);
+    assert_int_equal(list_texts_open(&options, &texts, error, sizeof(error)), 0);
     assert_int_equal(texts.count, 4);
     assert_string_equal(texts.sources[0].name, "mine");
     assert_string_equal(texts.sources[0].category, "social");
@@ -76,7 +76,7 @@ static void test_reads_files_and_names(void **state)
     assert_memory_equal(texts.sources[2].text, "a.example\n*.b.example\n", 22);
     assert_string_equal(texts.sources[3].category, "deny");
     assert_memory_equal(texts.sources[3].text, "c.example\n", 10);
-    list_texts_done(&texts);
+    list_texts_close(&texts);
 }
 
 static void test_an_empty_file_is_an_empty_list(void **state)
@@ -85,7 +85,7 @@ static void test_an_empty_file_is_an_empty_list(void **state)
     write_list("");
     assert_int_equal(read_one(path), 0);
     assert_int_equal(texts.sources[0].size, 0);
-    list_texts_done(&texts);
+    list_texts_close(&texts);
 }
 
 static void test_what_cannot_be_read(void **state)
@@ -107,7 +107,7 @@ static void test_too_large_is_refused(void **state)
 {
     (void)state;
     write_list("a.example\n");
-    assert_int_equal(truncate(path, LIST_TEXT_MAX_BYTES + 1L), 0); /* sparse */
+    assert_int_equal(truncate(path, FILTER_TEXT_MAX_BYTES + 1L), 0); /* sparse */
     assert_refused(path, -EFBIG, "too large");
 }
 
@@ -117,7 +117,7 @@ static void test_names_are_checked(void **state)
     static const char *const bad[] = {"a b", "http://a.example", "192.0.2.1", "", "*.*.a"};
     for (size_t i = 0; i < sizeof(bad) / sizeof(*bad); i++) {
         struct lists_options options = {.allow = &bad[i], .allow_count = 1};
-        assert_int_equal(list_texts_read(&options, &texts, error, sizeof(error)), -EINVAL);
+        assert_int_equal(list_texts_open(&options, &texts, error, sizeof(error)), -EINVAL);
         assert_non_null(strstr(error, "allow"));
     }
 }
