@@ -3,6 +3,7 @@
 #ifndef BLOCKLISTS_REGIONS_H
 #define BLOCKLISTS_REGIONS_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { REGIONS_CODES_MAX = 40, REGIONS_CATEGORIES_MAX = 16 };
@@ -11,7 +12,8 @@ struct region {
     const char *name;
     const char *codes[REGIONS_CODES_MAX];           /* ISO 3166-1 alpha-2; NULL at the end */
     const char *categories[REGIONS_CATEGORIES_MAX]; /* that may be on; NULL at the end */
-    unsigned log_days;                              /* no longer is the query log kept */
+    bool log_consent;  /* the query log is kept only where consent is recorded */
+    unsigned log_days; /* no longer is the query log kept */
 };
 
 /* The last has no codes: it is for every country that no other row names and for those who don't

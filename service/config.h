@@ -164,6 +164,7 @@ struct config_query_log {
     enum config_query_log_mode mode;
     enum config_query_names names;
     uint32_t age_s, asked_age_s; /* the region may allow less than was asked for */
+    bool needs_consent;          /* in that region */
     uint64_t size_bytes;
 };
 

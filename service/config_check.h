@@ -19,8 +19,8 @@ int config_check_upstreams(struct config_yaml *yaml, const struct config *config
 int config_complete_lists(struct config_yaml *yaml, struct config_filter *filter);
 int config_check_lists(struct config_yaml *yaml, const struct config_filter *filter);
 
-/* What the region allows (service/config_region.c): the query log is not kept longer; categories
- * that are not for it are refused. */
+/* What the region allows (service/config_region.c): the query log is not kept longer, and perhaps
+ * with consent only; categories that are not for it are refused. */
 void config_complete_region(struct config *config);
 int config_check_region(struct config_yaml *yaml, const struct config *config);
 

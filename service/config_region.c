@@ -1,6 +1,6 @@
 /* What the region's row of the policy table means for a configuration: categories that are not for
- * it are refused, and the query log is not kept longer than it allows. Without a region, and for
- * one that has no row, it is the strictest. */
+ * it are refused, the query log is not kept longer than it allows, and where it asks for consent
+ * the configuration says so. Without a region, and for one that has no row, it is the strictest. */
 #include "blocklists/catalogue.h"
 #include "blocklists/regions.h"
 #include "service/config_check.h"
@@ -31,7 +31,9 @@ static const struct region *find_region(const char *code)
 
 void config_complete_region(struct config *config)
 {
-    uint32_t most_s = find_region(config->region)->log_days * DAY_S;
+    const struct region *region = find_region(config->region);
+    uint32_t most_s = region->log_days * DAY_S;
+    config->query_log.needs_consent = region->log_consent;
     config->query_log.asked_age_s = config->query_log.age_s;
     if (config->query_log.age_s > most_s)
         config->query_log.age_s = most_s;

@@ -57,6 +57,7 @@ static void test_the_unknown_region_is_the_strictest(void **state)
     for (const struct region *row = regions; row < unknown(); row++) {
         assert_non_null(row->codes[0]);
         assert_in_range(unknown()->log_days, 1, row->log_days);
+        assert_true(unknown()->log_consent || !row->log_consent);
         for (const char *const *category = unknown()->categories; *category; category++)
             if (!has_word(row->categories, *category))
                 fail_msg("%s is allowed to the unknown, not in %s", *category, row->name);
@@ -132,11 +133,20 @@ static void assert_age(const char *code, const struct region *row)
     }
 }
 
+static void assert_consent(const char *code, const struct region *row)
+{
+    struct config *config = parse(code, "");
+    assert_non_null(config);
+    assert_int_equal(config->query_log.needs_consent, row->log_consent);
+    config_unref(config);
+}
+
 static void assert_row(const char *code, const struct region *row)
 {
     for (const char *const *category = catalogue_categories; *category; category++)
         assert_category(code, row, *category);
     assert_age(code, row);
+    assert_consent(code, row);
 }
 
 /* NO is a country here, not a switch. */
