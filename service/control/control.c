@@ -29,6 +29,7 @@ struct client {
     int fd;
     struct watch *watch;
     struct timer deadline;
+    uid_t uid; /* at the other end */
     bool is_admin;
     bool is_ending;  /* close it when the answer is out */
     bool is_sibling; /* a worker of ours: it may be silent for as long as it likes */
@@ -50,6 +51,7 @@ struct control {
     struct usage *usage;
     struct siblings *siblings;
     struct query_log *query_log;
+    struct consent *consent;
     gid_t group;
     struct list clients;
     struct client *sibling; /* NULL: none has been handed over, or it is gone */
@@ -176,7 +178,9 @@ static void answer_line(struct client *client, size_t size)
         .source = &client->control->source,
         .usage = client->control->usage,
         .query_log = client->control->query_log,
+        .consent = client->control->consent,
         .is_admin = client->is_admin,
+        .uid = client->uid,
     };
     client->control->stats.requests++;
     client->reply = control_answer(&context, client->in, size);
@@ -262,20 +266,20 @@ static bool is_in_group(int fd, const struct ucred *peer, gid_t group)
     return false;
 }
 
-static bool may_ask(const struct control *control, int fd, bool *ret_admin)
+static bool may_ask(const struct control *control, int fd, uid_t *ret_uid)
 {
     struct ucred peer;
     socklen_t size = sizeof(peer);
     if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) < 0)
         return false;
-    *ret_admin = peer.uid == 0;
+    *ret_uid = peer.uid;
     return peer.uid == 0 || peer.uid == geteuid() || is_in_group(fd, &peer, control->group);
 }
 
 /* Why this client is not served; NULL if it is. */
-static cJSON *refusal(struct control *control, int fd, bool *ret_admin)
+static cJSON *refusal(struct control *control, int fd, uid_t *ret_uid)
 {
-    if (!may_ask(control, fd, ret_admin)) {
+    if (!may_ask(control, fd, ret_uid)) {
         control->stats.refused_peers++;
         return control_error("permission", "you are not in the group of this socket",
                              "add yourself to the group atlantic, or use sudo");
@@ -315,7 +319,9 @@ static void serve(struct control *control, int fd)
     struct client *client = client_new(control, fd);
     if (!client)
         return;
-    cJSON *why = refusal(control, fd, &client->is_admin);
+    client->uid = (uid_t)-1; /* nobody's, until the socket says whose */
+    cJSON *why = refusal(control, fd, &client->uid);
+    client->is_admin = client->uid == 0;
     if (why) {
         begin_answer(client, why);
         client->is_ending = true;
@@ -402,6 +408,7 @@ int control_open(struct loop *loop, int listener, const struct control_options *
         .usage = options->usage,
         .siblings = options->siblings,
         .query_log = options->query_log,
+        .consent = options->consent,
         .group = options->group,
     };
     list_init(&control->clients);

@@ -29,12 +29,17 @@
  *                   log [], the newest first; next: where to go on (before), null at the end. An
  *                   app is an address; times are Unix time
  *   log.counts      {since_ms}: counts [] of each list and verdict, log {}
+ *   consent         {}: to the query log: state, is_required, region, version, text [], event {},
+ *                   history [], log {}. The event says so; history has all of them
+ *   consent.give    {version}: the same. Of the text that was read
+ *   consent.withdraw {}: the same. The log ends, and what was kept is deleted
  *   resume          {name}: the same. Ends the pause, or takes away the rule for that name */
 #ifndef SERVICE_CONTROL_CONTROL_H
 #define SERVICE_CONTROL_CONTROL_H
 
 #include "base/endpoint.h"
 #include "base/loop.h"
+#include "service/control/consent.h"
 #include "service/control/query_log.h"
 #include "service/control/usage.h"
 
@@ -165,6 +170,7 @@ struct control_options {
     struct usage *usage;                 /* borrowed; NULL: no ledger */
     struct siblings *siblings;           /* borrowed; NULL: there are no other workers to ask */
     struct query_log *query_log;         /* borrowed; NULL: none */
+    struct consent *consent;             /* borrowed; NULL: nobody is asked for it */
 };
 
 struct control_stats {

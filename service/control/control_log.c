@@ -31,6 +31,11 @@ void control_add_log(const struct control_context *context, cJSON *to)
     control_add_number(object, "lost", stats.lost);
     cJSON_AddBoolToObject(object, "is_failing", stats.is_failing);
     cJSON_AddBoolToObject(object, "was_damaged", stats.was_damaged);
+    bool is_missing = context->consent && consent_is_missing(context->consent);
+    cJSON_AddBoolToObject(object, "needs_consent", is_missing);
+    if (context->consent)
+        cJSON_AddStringToObject(object, "consent",
+                                control_consent_text(consent_facts(context->consent).state));
 }
 
 static void add_row(void *owner, const struct query_log_row *row)
@@ -102,6 +107,9 @@ static int find_log(const struct control_context *context, struct control_proble
 {
     if (context->query_log && query_log_stats(context->query_log).mode != QUERY_LOG_OFF)
         return 0;
+    if (context->consent && consent_is_missing(context->consent))
+        return control_fail(problem, "unavailable", "see: atlantic consent",
+                            "the query log is not kept, because there is no consent to it");
     return control_fail(problem, "unavailable", "set query_log.mode: blocked, or all",
                         "there is no query log");
 }

@@ -31,6 +31,9 @@ static const struct method methods[] = {
     {"filter.deny", control_deny_method, false, NULL},
     {"log", control_log_method, false, NULL},
     {"log.counts", control_log_counts_method, false, NULL},
+    {"consent", control_consent_method, false, NULL},
+    {"consent.give", control_consent_give_method, false, NULL},
+    {"consent.withdraw", control_consent_withdraw_method, false, NULL},
     {"pause", control_pause_method, false, NULL},
     {"resume", control_resume_method, false, NULL},
 };

@@ -20,7 +20,9 @@ struct control_context {
     const struct control_source *source;
     struct usage *usage;
     struct query_log *query_log;
-    bool is_admin; /* root */
+    struct consent *consent; /* NULL: nobody is asked */
+    bool is_admin;           /* root */
+    uid_t uid;               /* who asks */
 };
 
 /* Adds what the worker of this number said to our own result (control_merge.c). */
@@ -52,7 +54,8 @@ control_method_fn control_status_method, control_usage_method, control_flows_met
     control_blocked_method, control_check_method, control_explain_method, control_pause_method,
     control_resume_method, control_allow_method, control_deny_method, control_rules_method,
     control_lists_method, control_lists_update_method, control_log_method,
-    control_log_counts_method;
+    control_log_counts_method, control_consent_method, control_consent_give_method,
+    control_consent_withdraw_method;
 
 __attribute__((format(printf, 4, 5))) int control_fail(struct control_problem *problem,
                                                        const char *code, const char *hint,
@@ -70,6 +73,8 @@ int control_normalize_host(struct control_question *question, char *to,
 void control_add_filter(const struct control_context *context, cJSON *to);
 /* "log": how the query log is. */
 void control_add_log(const struct control_context *context, cJSON *to);
+/* The word for the state of the consent to it. */
+const char *control_consent_text(enum consent_state state);
 void control_add_time(cJSON *object, const char *name, int64_t unix_ms);
 void control_add_number(cJSON *object, const char *name, uint64_t value);
 void control_add_address(cJSON *object, const char *name, const struct address *address);

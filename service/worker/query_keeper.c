@@ -5,26 +5,56 @@
 #define LOG_MODULE "worker"
 #include "base/log.h"
 
+/* In force at once, also in what is under way. */
+static void follow(struct query_keeper *keeper)
+{
+    struct query_log_settings settings = query_entry_settings(&keeper->config->query_log);
+    struct query_log *log = keeper->log;
+
+    if (!consent_permits(keeper->consent))
+        settings.mode = QUERY_LOG_OFF;
+    if (query_log_set(log, &settings) < 0)
+        log_error("no memory for the query log");
+    settings.mode = query_log_stats(log).mode;
+    engine_set_log(keeper->engine, settings.mode == QUERY_LOG_OFF ? NULL : query_entry_add, log,
+                   settings.mode == QUERY_LOG_ALL);
+}
+
+static void on_consent(void *owner)
+{
+    struct query_keeper *keeper = owner;
+
+    if (keeper->config)
+        follow(keeper);
+}
+
 int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd)
 {
-    return query_log_open(loop, dir_fd, &keeper->log);
+    int err = query_log_open(loop, dir_fd, &keeper->log);
+
+    if (err == 0)
+        err = consent_open(loop, dir_fd, &consent_text, on_consent, keeper, &keeper->consent);
+    return err;
 }
 
 void query_keeper_set(struct query_keeper *keeper, const struct config *config,
                       struct engine *engine)
 {
-    struct query_log_settings settings = query_entry_settings(&config->query_log);
-    struct query_log *log = keeper->log;
+    const struct config_query_log *wanted = &config->query_log;
 
-    if (query_log_set(log, &settings) < 0)
-        log_error("no memory for the query log");
-    settings.mode = query_log_stats(log).mode;
-    engine_set_log(engine, settings.mode == QUERY_LOG_OFF ? NULL : query_entry_add, log,
-                   settings.mode == QUERY_LOG_ALL);
+    keeper->config = config;
+    keeper->engine = engine;
+    consent_set_terms(keeper->consent, config->region, wanted->needs_consent,
+                      wanted->mode != CONFIG_QUERY_LOG_OFF);
+    if (consent_is_missing(keeper->consent))
+        log_notice(
+            "the query log is not kept, because there is no consent to it; see: atlantic consent");
+    follow(keeper);
 }
 
 void query_keeper_close(struct query_keeper *keeper)
 {
+    consent_close(keeper->consent);
     query_log_close(keeper->log);
-    keeper->log = NULL;
+    *keeper = (struct query_keeper){.log = NULL};
 }

@@ -188,6 +188,7 @@ static int open_control(struct worker *worker)
                                       .source = &source,
                                       .usage = worker->ledger.usage,
                                       .query_log = worker->queries.log,
+                                      .consent = worker->queries.consent,
                                       .siblings = worker->place.siblings};
     int err;
 

@@ -23,8 +23,8 @@ ARROWS = {
     CONFIG: {"blocklists", "base"},
     IPC: {"base"},
     "service/engine": {"tun2socks", "proxy", "adblock", CONFIG, "base"},
-    "service/control": {"service/engine", "base"},
-    "service/worker": {"service/control", "service/engine", IPC, CONFIG, "base"},
+    "service/control": {"service/engine", "blocklists", "base"},
+    "service/worker": {"service/control", "service/engine", IPC, CONFIG, "blocklists", "base"},
     "service/supervisor": {"killswitch", CONFIG, IPC, "base"},
     "ui": {"blocklists", "base"},
 }

@@ -5,6 +5,10 @@ target_compile_definitions(test_config PRIVATE
 atlantic_unit_test(config_text LINKS config base)
 atlantic_unit_test(config_lists LINKS config catalogue base)
 atlantic_unit_test(config_region LINKS config catalogue regions base)
+atlantic_unit_test(consent_record LINKS control base)
+atlantic_unit_test(consent LINKS control config consent_text base PkgConfig::CJSON)
+target_compile_definitions(test_consent PRIVATE
+  ATLANTIC_REGIONS="${PROJECT_SOURCE_DIR}/blocklists/regions.json")
 atlantic_unit_test(usage LINKS control base)
 atlantic_unit_test(usage_shares LINKS control base PkgConfig::SQLITE)
 atlantic_unit_test(query_log LINKS control base)
@@ -12,6 +16,7 @@ atlantic_unit_test(query_entry SOURCES ${PROJECT_SOURCE_DIR}/service/worker/quer
   LINKS engine adblock base)
 target_link_options(test_query_entry PRIVATE -Wl,--wrap=query_log_add)
 atlantic_unit_test(control LINKS control base PkgConfig::CJSON)
+atlantic_unit_test(control_consent LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(control_rules LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(siblings LINKS control base PkgConfig::CJSON)
 atlantic_unit_test(ipc LINKS ipc base)
