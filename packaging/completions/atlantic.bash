@@ -2,7 +2,7 @@
 
 _atlantic()
 {
-    local commands='on off status restart reload usage flows blocked filter config lists pause resume allow deny rules log'
+    local commands='on off status restart reload usage flows blocked filter config lists pause resume allow deny rules log consent'
     local word=${COMP_WORDS[COMP_CWORD]} before=${COMP_WORDS[COMP_CWORD - 1]}
     local command='' sub='' i
     COMPREPLY=()
@@ -71,6 +71,9 @@ _atlantic()
             ;;
         pause) choices+=' --json 5m 15m 1h' ;;
         log) choices+=' --json --limit --name --list --app --verdict --kind --since --follow --counts' ;;
+        consent)
+            if [[ -z $sub ]]; then choices+=' give withdraw --json --yes'; else choices='--json --yes'; fi
+            ;;
         resume | rules) choices+=' --json' ;;
         allow | deny) choices+=' --json --for' ;;
         filter)

@@ -1,6 +1,6 @@
 # fish completion for atlantic
 
-set -l commands on off status restart reload usage flows blocked filter config lists pause resume allow deny rules log
+set -l commands on off status restart reload usage flows blocked filter config lists pause resume allow deny rules log consent
 
 complete -c atlantic -f
 complete -c atlantic -l run-dir -r -a '(__fish_complete_directories)' -d 'Where the sockets are'
@@ -24,8 +24,9 @@ complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a allow -d 
 complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a deny -d 'Block a name'
 complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a rules -d 'The names that you allowed and denied'
 complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a log -d 'What was asked for, decided, and why'
+complete -c atlantic -n "not __fish_seen_subcommand_from $commands" -a consent -d 'To the query log'
 
-complete -c atlantic -n '__fish_seen_subcommand_from status usage flows blocked filter lists pause resume allow deny rules log' -l json -d 'Print JSON'
+complete -c atlantic -n '__fish_seen_subcommand_from status usage flows blocked filter lists pause resume allow deny rules log consent' -l json -d 'Print JSON'
 complete -c atlantic -n '__fish_seen_subcommand_from on status lists' -l wait -d 'Wait until it is on'
 complete -c atlantic -n '__fish_seen_subcommand_from status' -l watch -d 'Go on, show each change'
 complete -c atlantic -n '__fish_seen_subcommand_from usage' -l by -x -a 'day upstream day,upstream' -d 'One row for each'
@@ -43,6 +44,8 @@ complete -c atlantic -n '__fish_seen_subcommand_from log' -l kind -x -a 'dns htt
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l since -x -d 'From then on'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l follow -d 'Go on'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l counts -d 'How often each list decided'
+complete -c atlantic -n '__fish_seen_subcommand_from consent' -a 'give withdraw'
+complete -c atlantic -n '__fish_seen_subcommand_from consent' -l yes -d 'Agree without being asked'
 complete -c atlantic -n '__fish_seen_subcommand_from pause' -a '5m 15m 1h'
 complete -c atlantic -n '__fish_seen_subcommand_from filter' -a 'check explain'
 complete -c atlantic -n '__fish_seen_subcommand_from filter' -l batch -d 'Read requests from standard input'

@@ -115,6 +115,18 @@ static void test_a_log_cut_short_by_the_region(void **state)
     free(text);
 }
 
+static void test_a_log_that_needs_consent(void **state)
+{
+    (void)state;
+    char *text = print_log("{\"mode\":\"off\",\"needs_consent\":true,\"consent\":\"none\"}");
+    assert_non_null(
+        strstr(text, "query log  not kept: it needs your consent; see: atlantic consent\n"));
+    free(text);
+    text = print_log("{\"mode\":\"off\",\"needs_consent\":false,\"consent\":\"none\"}");
+    assert_null(strstr(text, "query log"));
+    free(text);
+}
+
 static void test_several_workers(void **state)
 {
     (void)state;
@@ -214,6 +226,7 @@ int main(void)
         cmocka_unit_test(test_on),
         cmocka_unit_test(test_off),
         cmocka_unit_test(test_a_log_cut_short_by_the_region),
+        cmocka_unit_test(test_a_log_that_needs_consent),
         cmocka_unit_test(test_several_workers),
         cmocka_unit_test(test_fewer_workers_than_wanted),
         cmocka_unit_test(test_headlines),

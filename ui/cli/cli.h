@@ -34,6 +34,7 @@ enum cli_option {
     CLI_SINCE = 1 << 13,
     CLI_FOLLOW = 1 << 14,
     CLI_COUNTS = 1 << 15,
+    CLI_YES = 1 << 16,
 };
 
 /* The command line, taken apart. Texts are those of argv. */
@@ -63,7 +64,7 @@ struct cli_command {
 
 cli_fn cli_on, cli_off, cli_restart, cli_reload, cli_status, cli_usage, cli_flows, cli_blocked,
     cli_filter, cli_config, cli_pause, cli_resume, cli_allow, cli_deny, cli_rules, cli_lists,
-    cli_log;
+    cli_log, cli_consent;
 
 /* "90s", "5m", "1h", "2d" in seconds, at most 366d; 0 if it is none. */
 int cli_parse_duration(const char *text);

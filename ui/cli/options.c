@@ -61,6 +61,10 @@ const struct cli_command cli_commands[] = {
      CLI_JSON | CLI_NAME | CLI_LIST | CLI_APP | CLI_VERDICT | CLI_KIND | CLI_SINCE | CLI_LIMIT |
          CLI_FOLLOW | CLI_COUNTS,
      0, 0, cli_log},
+    {"consent", "[give | withdraw]", "what is asked before a query log is kept, and your answer",
+     "Without a word: the text, and whether consent is required and was given. give asks you;\n"
+     "withdraw takes it back: the query log ends at once, and what was kept is deleted.\n",
+     CLI_JSON | CLI_YES, 0, 1, cli_consent},
     {"rules", "", "the names that you allowed and denied, and the pause", "", CLI_JSON, 0, 0,
      cli_rules},
     {"config", "check [FILE]", "check a configuration without using it",
@@ -87,6 +91,7 @@ static const struct {
     {"--since WHEN", "from then on"},
     {"--follow", "go on and show what is added"},
     {"--counts", "how often each list decided"},
+    {"--yes", "agree without being asked"},
 };
 enum { OPTIONS = sizeof(option_texts) / sizeof(option_texts[0]) };
 
@@ -110,6 +115,7 @@ static const struct option long_options[] = {
     {"since", required_argument, NULL, FIRST_OPTION + 13},
     {"follow", no_argument, NULL, FIRST_OPTION + 14},
     {"counts", no_argument, NULL, FIRST_OPTION + 15},
+    {"yes", no_argument, NULL, FIRST_OPTION + 16},
     {NULL, 0, NULL, 0},
 };
 

@@ -1,5 +1,6 @@
 #include "ui/cli/status_text.h"
 
+#include "ui/cli/consent_text.h"
 #include "ui/cli/rules_text.h"
 #include "ui/cli/table.h"
 
@@ -277,7 +278,10 @@ static void add_log(struct table *table, const cJSON *status)
     const cJSON *log = cJSON_GetObjectItemCaseSensitive(status, "log");
     char text[120] = "";
     long long kept_s = number_at(log, "age_s"), asked_s = number_at(log, "asked_age_s");
-    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "is_failing")))
+    const char *missing = consent_text_missing(log);
+    if (missing)
+        snprintf(text, sizeof(text), "%s", missing);
+    else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "is_failing")))
         snprintf(text, sizeof(text), "cannot be written, %lld entries are lost",
                  number_at(log, "lost"));
     else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "was_damaged")))
