@@ -99,6 +99,7 @@ filter:
   lists:
     - {{name: bench, file: {path}, format: domains}}
 query_log: {{mode: {log}}}
+region: US
 """
     service = lab_.atlantic(config)
     done = service.cli("on")

@@ -45,6 +45,7 @@ def region(lab):
     good = config(lab, [DIRECT], months, filtered=False)
     atlantic = lab.atlantic(good)
     atlantic.on()
+    check(atlantic.cli("consent", "give", "--yes").returncode == 0, "consent")
 
     def write(text):
         with open(atlantic.config, "w", encoding="utf-8") as file:

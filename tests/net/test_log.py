@@ -9,10 +9,13 @@ from configs import DIRECT, config
 from lab import WEB4, check, main, wait_for
 
 
+REGION = "region: US\n"  # where no consent is needed; that has a test of its own
+
+
 def start(lab, settings="mode: all", more=""):
     lab.web()
     lab.dns()
-    atlantic = lab.atlantic(config(lab, [DIRECT], f"query_log: {{{settings}}}\n{more}"))
+    atlantic = lab.atlantic(config(lab, [DIRECT], f"{REGION}query_log: {{{settings}}}\n{more}"))
     atlantic.on()
     return atlantic
 
@@ -82,7 +85,7 @@ def by_default(lab):
     """Without a setting what was blocked is logged, and nothing of what was not"""
     lab.web()
     lab.dns()
-    atlantic = lab.atlantic(config(lab, [DIRECT]))
+    atlantic = lab.atlantic(config(lab, [DIRECT], REGION))
     atlantic.on()
     ask(lab, "web.example")
     get(lab, "http://web.example/hello")
