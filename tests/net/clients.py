@@ -354,7 +354,17 @@ def udp_refused(address, port, most_ms):
         raise SystemExit("an answer instead of a refusal")
 
 
-def socks_udp(door, door_port, address, port):
+def socks_address(host):
+    """Type and address as RFC 1928 sec. 5 writes them."""
+    for kind, family in ((b"\x01", socket.AF_INET), (b"\x04", socket.AF_INET6)):
+        try:
+            return kind + socket.inet_pton(family, host)
+        except OSError:
+            pass
+    return b"\x03" + bytes([len(host)]) + host.encode()
+
+
+def socks_udp(door, door_port, address, port, answers_from=None):
     """A SOCKS5 client of its own: UDP ASSOCIATE, then an echo through it (RFC 1928 sec. 7)."""
     with connect(door, door_port) as control:
         control.sendall(b"\x05\x01\x00")
@@ -369,14 +379,13 @@ def socks_udp(door, door_port, address, port):
         relay = (socket.inet_ntop(family, bound[:-2]), int.from_bytes(bound[-2:], "big"))
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
             sock.settimeout(5)
-            envelope = b"\0\0\0" + (b"\x04" + socket.inet_pton(socket.AF_INET6, address)
-                                    if ":" in address else b"\x01" + socket.inet_aton(address))
-            envelope += struct.pack(">H", int(port))
+            there, back = (b"\0\0\0" + socks_address(host) + struct.pack(">H", int(port))
+                           for host in (address, answers_from or address))
             for size in (10, 1400, 9000):
                 data = random.randbytes(size)
-                sock.sendto(envelope + data, relay)
+                sock.sendto(there + data, relay)
                 answer, _ = sock.recvfrom(70000)
-                if answer != envelope + data:
+                if answer != back + data:
                     raise SystemExit(f"{size} bytes: another answer")
 
 

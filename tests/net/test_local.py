@@ -82,6 +82,33 @@ def udp_associate(lab):
         stop(atlantic.process)
 
 
+RULES = f"||here.example^$dnsrewrite={WEB4}\n||alias.example^$dnsrewrite=web.example\n"
+LIST = """
+filter:
+  builtin: false
+  lists: [{name: what rules say, file: %s/rules.txt, format: adblock}]
+"""
+
+
+def by_rule(lab):
+    """A name goes where a rule puts it: requests, connections and datagrams, by any upstream"""
+    lab.web()
+    lab.dns()
+    lab.script("servers.py", "udp_echo", WEB4, 7007, port=7007, kind=socket.SOCK_DGRAM)
+    lab.faithful_proxy()
+    lab.write("rules.txt", RULES)
+    for upstream in (DIRECT, socks5(1082)):
+        atlantic = lab.atlantic(config(lab, [upstream], filtered=False, more=LIST % lab.dir))
+        atlantic.on()
+        for name in ("here.example", "w.alias.example"):
+            for proxy in (f"socks5h://{V4}", f"http://{V4}"):
+                code, out = curl(lab, "-x", proxy, f"http://{name}/hello")
+                check(code == 0 and out.startswith("hello from "), f"{proxy} {name}: {code} {out}")
+        app(lab, "socks_udp", "127.0.0.1", 1080, "here.example", 7007, WEB4)
+        atlantic.off()
+        stop(atlantic.process)
+
+
 def while_off(lab):
     """The local endpoint serves browsers also while the host itself is not protected"""
     lab.web()
@@ -91,4 +118,4 @@ def while_off(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("local", [without_login, with_login, udp_associate, while_off]))
+    sys.exit(main("local", [without_login, with_login, udp_associate, by_rule, while_off]))
