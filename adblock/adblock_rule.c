@@ -259,14 +259,15 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
     sink->on_rule(sink, rule);
 }
 
-/* What AdGuard's DNS filters take for a name: its last label of letters, or spelled in ASCII. */
+/* What AdGuard's DNS filters take for a name: its last label of letters, or spelled in ASCII, and
+ * no dot behind. */
 static bool is_bare_name(struct slice word)
 {
-    size_t top = word.size - slice_ends(word, SLICE(".")), end = top;
+    size_t top = word.size;
     bool is_spelled = false, is_letters = true;
     while (top > 0 && word.data[top - 1] != '.')
         top--;
-    struct slice last = {word.data + top, end - top};
+    struct slice last = slice_from(word, top);
     is_spelled =
         last.size >= PUNYCODE_MIN && slice_equals_fold(slice_until(last, 4), SLICE("xn--"));
     for (size_t i = 0; i < last.size; i++) {

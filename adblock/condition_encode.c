@@ -108,6 +108,21 @@ static int encode_host(struct encoding *encoding, struct slice name, bool is_not
     return 0;
 }
 
+/* "a|~a" keeps off. */
+static void drop_twins(struct encoding *encoding, struct condition_hosts *hosts)
+{
+    uint32_t kept = 0;
+    for (uint32_t i = 0; i < hosts->head.count; i++) {
+        uint64_t item = hosts->items[i];
+        if (kept > 0 && hash_order(&hosts->items[kept - 1], &item) == 0)
+            hosts->items[kept - 1] |= item & CONDITION_NOT;
+        else
+            hosts->items[kept++] = item;
+    }
+    encoding->conditions->size -= (hosts->head.count - kept) * sizeof(hosts->items[0]);
+    hosts->head.count = kept;
+}
+
 static int encode_hosts(struct encoding *encoding, struct slice value, bool may_negate)
 {
     struct slice name;
@@ -128,6 +143,7 @@ static int encode_hosts(struct encoding *encoding, struct slice value, bool may_
     if (hosts->head.count == 0)
         return refuse(encoding, "no domain");
     qsort(hosts->items, hosts->head.count, sizeof(hosts->items[0]), hash_order);
+    drop_twins(encoding, hosts);
     return 0;
 }
 
@@ -202,6 +218,13 @@ static bool read_address(struct slice text, struct condition_answer *answer)
     return true;
 }
 
+/* The codes that need not be written as "CODE;;". */
+static bool is_short_code(struct slice word)
+{
+    return slice_equals(word, SLICE("NOERROR")) || slice_equals(word, SLICE("NXDOMAIN")) ||
+           slice_equals(word, SLICE("REFUSED")) || slice_equals(word, SLICE("SERVFAIL"));
+}
+
 /* The short form: an address, a name, or a code in capitals. */
 static int read_short_answer(struct encoding *encoding, struct slice value, uint32_t flags,
                              struct condition_answer *answer)
@@ -222,7 +245,7 @@ static int read_short_answer(struct encoding *encoding, struct slice value, uint
         return 0;
     }
     if (is_capital) {
-        int rcode = rcode_parse(value);
+        int rcode = is_short_code(value) ? rcode_parse(value) : -EINVAL;
         if (rcode < 0)
             return refuse(encoding, "an unknown answer code");
         answer->kind = FILTER_ANSWER_RCODE;
