@@ -11,6 +11,7 @@ import time
 from configs import DIRECT, config
 from lab import check, main, wait_for
 
+NOBODY = 65534
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 
@@ -71,6 +72,13 @@ def at_terminal(lab, atlantic, answer):
     return done
 
 
+def as_member(lab, atlantic, *words):
+    """The command line of a user who is in the group atlantic."""
+    os.chmod(lab.dir, 0o755)
+    return lab.app(["setpriv", "--reuid", str(NOBODY), "--regid", "atlantic", "--clear-groups",
+                    f"{atlantic.build}/bin/atlantic", "--run-dir", atlantic.run_dir, *words])
+
+
 def life(lab):
     """Without consent there is no log, and people are told; given, it outlives kills; withdrawn, all is gone"""
     atlantic = start(lab)
@@ -98,8 +106,11 @@ def life(lab):
     kill_all(atlantic)
     check(consent(atlantic)["state"] == "withdrawn", "withdrawn for good")
     check_nothing_kept(lab, atlantic, "was withdrawn")
-    last = consent(atlantic, "give", "--yes")
+    done = as_member(lab, atlantic, "consent", "give", "--yes")
+    check(done.returncode == 0, f"a member of the group: {done}")
+    last = consent(atlantic)
     check([event["what"] for event in last["history"]] == ["given", "withdrawn", "given"], f"{last}")
+    check(last["event"]["uid"] == NOBODY, f"who it was: {last['event']}")
     wait_entry(lab, atlantic)
 
 
