@@ -107,6 +107,13 @@ void config_divide(struct config *config, unsigned count)
     limits->memory_bytes /= count;
 }
 
+bool config_log_shows_apps(const struct config *config)
+{
+    const struct config_query_log *log = &config->query_log;
+    return log->mode != CONFIG_QUERY_LOG_OFF && log->names != CONFIG_QUERY_NAMES_NONE &&
+           log->shows_apps;
+}
+
 static bool is_same_ip(const struct address *a, struct address b)
 {
     b.port = a->port;

@@ -163,6 +163,7 @@ enum config_query_names {
 struct config_query_log {
     enum config_query_log_mode mode;
     enum config_query_names names;
+    bool shows_apps;             /* which program asked */
     uint32_t age_s, asked_age_s; /* the region may allow less than was asked for */
     bool needs_consent;          /* in that region */
     uint64_t size_bytes;
@@ -209,6 +210,9 @@ bool config_admits(const struct config *config, const struct address *address);
 
 /* What one of `count` workers may have: the limits of the whole, divided. Before it is used. */
 void config_divide(struct config *config, unsigned count);
+
+/* Is there a query log, and may it say which program asked? */
+bool config_log_shows_apps(const struct config *config);
 
 /* The effective configuration as YAML, credentials as "***"; allocated, NULL out of memory. */
 char *config_format(const struct config *config);

@@ -60,10 +60,15 @@ static bool address_is_sound(const struct address *address)
     return address->family == 0 || address->family == 4 || address->family == 6;
 }
 
+static bool addresses_are_sound(const struct ipc_message *message)
+{
+    return address_is_sound(&message->address) && address_is_sound(&message->peer);
+}
+
 /* Only the supervisor passes descriptors. */
 static bool is_sound(const struct ipc_message *message, bool from_worker, size_t fd_count)
 {
-    return kind_is_known(message->kind, from_worker) && address_is_sound(&message->address) &&
+    return kind_is_known(message->kind, from_worker) && addresses_are_sound(message) &&
            !(from_worker && fd_count > 0);
 }
 

@@ -35,6 +35,8 @@ enum ipc_kind {
     IPC_ADMITTED,   /* the answer to IPC_ADMIT: value 0 or a negative code; its address, and its
                        protocol in flag */
     IPC_PING,       /* answered by IPC_PONG */
+    IPC_OWNER,      /* the answer to IPC_WHOSE: its number in flag, the user's id in value, -1 if
+                       there is no such socket; the program in name, "" if it is not known */
     IPC_STOP,       /* flush, close, exit 0 */
 
     /* worker to supervisor */
@@ -48,6 +50,9 @@ enum ipc_kind {
     IPC_REPORT,   /* state in value (enum ipc_state), reason in text, upstream in name */
     IPC_PONG,     /* flag 0: nothing but the ping has woken the worker since the one before. Then it
                      is asked no more, until it says unasked that it has woken up: flag 1 */
+    IPC_WHOSE,    /* whose is the socket of this host with this address, which speaks to `peer` by
+                     the protocol in value? Answered by IPC_OWNER with the number in flag; "nobody
+                     knows" for what is asked too often, or where no query log shows programs */
     IPC_FAILED,   /* cannot start: value, text; it exits then */
 };
 
@@ -59,6 +64,7 @@ struct ipc_message {
     int32_t value;
     uint32_t flag;
     struct address address;
+    struct address peer; /* of IPC_WHOSE */
     char name[IPC_NAME_MAX];
     char text[IPC_TEXT_MAX];
 };

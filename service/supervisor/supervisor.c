@@ -4,6 +4,7 @@
 
 #include "base/err.h"
 #include "base/log.h"
+#include "service/supervisor/inquiries.h"
 #include "service/supervisor/main_switch.h"
 #include "service/supervisor/notify.h"
 #include "service/supervisor/overview.h"
@@ -26,6 +27,7 @@ struct supervisor {
     struct reload reload;
     struct power *power;
     struct overview overview;
+    struct inquiries *inquiries;
     struct timer watchdog;
     enum exit_status status;
     bool was_ready; /* some worker once was */
@@ -82,6 +84,7 @@ static void on_worker_started(void *owner, unsigned number)
     struct supervisor *supervisor = owner;
     reload_worker_is_gone(&supervisor->reload, number); /* if it was asked to go, nobody said so */
     protection_forget_worker(supervisor->ground.protection, number);
+    inquiries_forget(supervisor->inquiries, number);
     provisions_hand_over(&supervisor->ground.provisions, crew_worker(supervisor->crew, number),
                          number == 0);
     changed(supervisor);
@@ -127,6 +130,20 @@ static void answer_admission(struct supervisor *supervisor, unsigned number,
     worker_send(crew_worker(supervisor->crew, number), &message, NULL, 0);
 }
 
+static void on_owner_known(void *owner, unsigned number, const struct ipc_message *message)
+{
+    struct supervisor *supervisor = owner;
+    worker_send(crew_worker(supervisor->crew, number), message, NULL, 0);
+}
+
+/* Without a log that shows programs no worker has a reason to ask. */
+static void answer_inquiry(struct supervisor *supervisor, unsigned number,
+                           const struct ipc_message *asked)
+{
+    const struct config *config = supervisor->ground.provisions.settings.config;
+    inquiries_ask(supervisor->inquiries, number, asked, config_log_shows_apps(config));
+}
+
 static void on_worker_message(void *owner, unsigned number, const struct ipc_message *message)
 {
     struct supervisor *supervisor = owner;
@@ -140,6 +157,7 @@ static void on_worker_message(void *owner, unsigned number, const struct ipc_mes
         protection_withdraw(protection, number, &message->address, message->value);
         break;
     case IPC_FAILED: give_up_if_new(supervisor); break;
+    case IPC_WHOSE: answer_inquiry(supervisor, number, message); return;
     default: break;
     }
     changed(supervisor);
@@ -343,7 +361,9 @@ static void init_parts(struct supervisor *supervisor)
 
 static enum exit_status open_parts(struct supervisor *supervisor)
 {
-    int err = open_crew(supervisor);
+    int err = inquiries_new(supervisor->loop, on_owner_known, supervisor, &supervisor->inquiries);
+    if (err == 0)
+        err = open_crew(supervisor);
     init_parts(supervisor);
     if (err == 0)
         err = open_power(supervisor);
@@ -420,6 +440,7 @@ void supervisor_close(struct supervisor *supervisor)
     main_switch_done(&supervisor->main_switch);
     reload_done(&supervisor->reload);
     crew_free(supervisor->crew);
+    inquiries_free(supervisor->inquiries);
     startup_undo(&supervisor->ground);
     free(supervisor);
 }

@@ -107,6 +107,9 @@ static void refuses_a_broken_address(void **state)
     struct ipc_message message = {.kind = IPC_ADMIT, .address = {.family = 5}};
     assert_int_equal(ipc_send(wire->fds[0], &message, NULL, 0), 0);
     assert_int_equal(receive(wire, true), -EBADMSG);
+    message = (struct ipc_message){.kind = IPC_WHOSE, .peer = {.family = 5}};
+    assert_int_equal(ipc_send(wire->fds[0], &message, NULL, 0), 0);
+    assert_int_equal(receive(wire, true), -EBADMSG);
 }
 
 static void closes_descriptors_the_worker_may_not_send(void **state)
