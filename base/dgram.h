@@ -36,6 +36,7 @@ struct dgram {
     void (*on_end)(void *owner, int err); /* broken, or gone by its own timeout; close it now */
     void *owner;
     struct address client; /* application's side: the socket's own address; else family 0 */
+    struct address local;  /* where it sends to, if not to the peers themselves; else family 0 */
 };
 
 static inline int dgram_send(struct dgram *dgram, const struct endpoint *peer, const void *data,

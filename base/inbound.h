@@ -24,6 +24,7 @@ struct inbound {
     const struct inbound_ops *ops;
     const char *door;       /* "tun", "socks5", "http": for logs; static */
     struct address client;  /* who knocks */
+    struct address local;   /* where it knocks, if not at the target itself; else family 0 */
     struct endpoint target; /* whom it wants */
     loop_fn *on_gone;       /* set by the owner; may stay NULL */
     void *owner;

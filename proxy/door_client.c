@@ -155,6 +155,7 @@ void door_client_knock(struct door_client *client, const struct door_protocol *p
         .ops = &inbound_ops,
         .door = protocol->name,
         .client = client->address,
+        .local = client->local,
         .target = *target,
     };
     door_client_set_timeout(client, 0);

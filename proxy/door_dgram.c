@@ -185,6 +185,7 @@ int door_dgram_open(struct door_client *client, const struct address *announced,
     udp_batch_prepare(dgram->fd);
     dgram->dgram.ops = &dgram_ops;
     dgram->dgram.client = client->address;
+    dgram->dgram.local = dgram->bound;
     dgram->dgram.client.port = 0;
     /* Believed only where it is plausible: some clients put their target here. */
     if (announced->port != 0 && is_same_ip(announced, &client->address))

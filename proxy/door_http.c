@@ -137,6 +137,7 @@ static void forward(struct door_client *client, const struct http_head *head, si
     client->is_given_away = true;
     door_client_set_timeout(client, 0);
     inbound->client = client->address;
+    inbound->local = client->local;
     door->events.on_inbound(door->owner, inbound);
 }
 

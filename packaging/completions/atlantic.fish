@@ -38,7 +38,7 @@ complete -c atlantic -n '__fish_seen_subcommand_from lists' -a 'update catalogue
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l limit -x -d 'At most so many'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l name -x -d 'Of this name and below'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l list -x -d 'Decided by this list'
-complete -c atlantic -n '__fish_seen_subcommand_from log' -l app -x -d 'Of this address'
+complete -c atlantic -n '__fish_seen_subcommand_from log' -l app -x -d 'Asked for by this program'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l verdict -x -a 'block rewrite allow pass' -d 'So decided'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l kind -x -a 'dns http tls tcp udp quic address' -d 'Of this kind'
 complete -c atlantic -n '__fish_seen_subcommand_from log' -l since -x -d 'From then on'

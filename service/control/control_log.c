@@ -49,6 +49,11 @@ static void add_row(void *owner, const struct query_log_row *row)
     cJSON_AddStringToObject(object, "path", entry->path);
     cJSON_AddStringToObject(object, "type", entry->type);
     cJSON_AddStringToObject(object, "client", row->client);
+    cJSON_AddStringToObject(object, "app", entry->app);
+    if (entry->user >= 0)
+        control_add_number(object, "user", (uint64_t)entry->user);
+    else
+        cJSON_AddNullToObject(object, "user");
     cJSON_AddStringToObject(object, "verdict", entry->verdict);
     cJSON_AddStringToObject(object, "list", entry->list);
     cJSON_AddStringToObject(object, "rule", entry->rule);
@@ -76,7 +81,7 @@ static int read_texts(const cJSON *params, struct query_log_question *ret,
                       struct control_problem *problem)
 {
     return control_param_text(params, "list", &ret->list, problem) < 0 ||
-                   control_param_text(params, "app", &ret->client, problem) < 0 ||
+                   control_param_text(params, "app", &ret->app, problem) < 0 ||
                    control_param_text(params, "verdict", &ret->verdict, problem) < 0 ||
                    control_param_text(params, "kind", &ret->kind, problem) < 0
                ? -1

@@ -267,6 +267,7 @@ struct query_log_entry *query_log_add(struct query_log *log)
         timer_start(&log->timer, WRITE_DELAY_MS);
     struct query_log_entry *entry = &log->entries[log->count++];
     memset(entry, 0, sizeof(*entry));
+    entry->user = -1;
     return entry;
 }
 

@@ -19,7 +19,8 @@ enum { QUERY_LOG_QUEUE = 4096, QUERY_LOG_PATH_MAX = 128, QUERY_LOG_TEXT_MAX = 64
 
 enum query_log_mode { QUERY_LOG_OFF, QUERY_LOG_BLOCKED, QUERY_LOG_ALL };
 /* How names are kept: as they are; as a keyed hash, under which a name can be looked for but not
- * read; not at all. Paths are kept with plain names only, and never what stands behind a "?". */
+ * read; not at all, and then no programs either. Paths are kept with plain names only, and never
+ * what stands behind a "?". */
 enum query_log_names { QUERY_LOG_PLAIN, QUERY_LOG_HASHED, QUERY_LOG_NAMELESS };
 
 struct query_log_settings {
@@ -34,10 +35,12 @@ struct query_log_settings {
 struct query_log_entry {
     int64_t at_unix_ms;
     uint32_t took_ms;
-    struct address client; /* family 0: unknown */
-    char kind[8];          /* "dns", "http", "tls", "tcp", "udp", ... */
-    char verdict[8];       /* "block", "rewrite", "allow", "pass" */
-    char type[16];         /* "AAAA", "script" */
+    struct address client;        /* family 0: unknown */
+    int64_t user;                 /* the program's; -1: unknown */
+    char app[QUERY_LOG_TEXT_MAX]; /* the program that asked; "" if it is not known */
+    char kind[8];                 /* "dns", "http", "tls", "tcp", "udp", ... */
+    char verdict[8];              /* "block", "rewrite", "allow", "pass" */
+    char type[16];                /* "AAAA", "script" */
     char name[NAME_MAX_BYTES + 1], path[QUERY_LOG_PATH_MAX];
     char list[QUERY_LOG_TEXT_MAX], rule[2 * QUERY_LOG_TEXT_MAX];
     char answer[QUERY_LOG_TEXT_MAX], upstream[QUERY_LOG_TEXT_MAX];
@@ -53,8 +56,8 @@ void query_log_close(struct query_log *log);
 /* In force at once. 0; -ENOMEM: it is off. */
 int query_log_set(struct query_log *log, const struct query_log_settings *settings);
 
-/* An empty entry to be filled in before the next turn of the loop; NULL: off, or the queue is full
- * (counted). */
+/* An empty entry, of nobody, to be filled in before the next turn of the loop; NULL: off, or the
+ * queue is full (counted). */
 struct query_log_entry *query_log_add(struct query_log *log);
 
 struct query_log_stats {
@@ -71,10 +74,11 @@ struct query_log_stats query_log_stats(const struct query_log *log);
 /* --- looking for something ------------------------------------------------------------------- */
 
 struct query_log_question {
-    const char *name;                           /* it and everything below it; NULL: any */
-    const char *list, *client, *verdict, *kind; /* exactly; NULL: any */
-    int64_t since_ms, until_ms;                 /* Unix; 0: any */
-    int64_t before, after;                      /* ids; 0: any */
+    const char *name;                  /* it and everything below it; NULL: any */
+    const char *app;                   /* the program, or the client's address; NULL: any */
+    const char *list, *verdict, *kind; /* exactly; NULL: any */
+    int64_t since_ms, until_ms;        /* Unix; 0: any */
+    int64_t before, after;             /* ids; 0: any */
     size_t limit;
 };
 

@@ -15,6 +15,7 @@
 enum {
     LOOKED_AT_MAX = 2000, /* rows for each call: a few milliseconds */
     READ_WAIT_MS = 20,
+    LATE_MAX_MS = 5000,
     DAY_MS = 24 * 60 * 60 * 1000,
 };
 
@@ -81,8 +82,9 @@ static bool matches(const struct search *search, const struct query_log_row *row
     bool is_named = !question->name || is_at_or_below(entry->name, question->name) ||
                     (search->hash[0] && strcmp(entry->name, search->hash) == 0);
     return is_named && is_text(question->list, entry->list) &&
-           is_text(question->client, row->client) && is_text(question->verdict, entry->verdict) &&
-           is_text(question->kind, entry->kind) &&
+           (is_text(question->app, entry->app) || is_text(question->app, row->client)) &&
+           is_text(question->verdict, entry->verdict) && is_text(question->kind, entry->kind) &&
+           entry->at_unix_ms >= question->since_ms &&
            (!question->until_ms || entry->at_unix_ms < question->until_ms);
 }
 
@@ -111,6 +113,15 @@ static void read_row(sqlite3_stmt *statement, struct query_log_row *row,
     TAKE(entry->rule, 10);
     TAKE(entry->answer, 11);
     TAKE(entry->upstream, 12);
+    TAKE(entry->app, 13);
+    entry->user = sqlite3_column_int64(statement, 14);
+}
+
+/* Nearly in the order of time: a row may have waited for the name of its program, and of several
+ * workers each writes when it is time. */
+static bool is_before_all(const struct query_log_question *question, int64_t at_unix_ms)
+{
+    return question->since_ms > 0 && at_unix_ms < question->since_ms - LATE_MAX_MS;
 }
 
 /* Walks back through the entries. */
@@ -127,7 +138,7 @@ static int walk(sqlite3_stmt *statement, const struct search *search, query_log_
         if (code != SQLITE_ROW)
             break;
         read_row(statement, &row, &entry);
-        if (row.id <= question->after || entry.at_unix_ms < question->since_ms) {
+        if (row.id <= question->after || is_before_all(question, entry.at_unix_ms)) {
             code = SQLITE_DONE;
             break;
         }
@@ -159,7 +170,7 @@ int query_log_reader_search(struct query_log_reader *reader,
         query_log_hash(key, question->name, search.hash);
     int err = prepare(reader,
                       "SELECT id, at, took, kind, verdict, type, client, name, path, list, rule,"
-                      " answer, upstream FROM log WHERE id < ? ORDER BY id DESC",
+                      " answer, upstream, app, user FROM log WHERE id < ? ORDER BY id DESC",
                       &statement);
     if (err == 0) {
         sqlite3_bind_int64(statement, 1, question->before ? question->before : INT64_MAX);

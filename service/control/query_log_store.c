@@ -14,7 +14,7 @@
 
 #define FILE_NAME "query.db"
 
-enum { DAY_MS = 24 * 60 * 60 * 1000, PRUNE_TURNS = 12 };
+enum { DAY_MS = 24 * 60 * 60 * 1000, PRUNE_TURNS = 12, USER_COLUMN = 14 };
 
 struct query_log_store {
     int dir_fd;
@@ -32,15 +32,19 @@ static const char schema[] =
     "CREATE TABLE IF NOT EXISTS log (id INTEGER PRIMARY KEY, at INTEGER NOT NULL,"
     " took INTEGER NOT NULL, kind TEXT NOT NULL, verdict TEXT NOT NULL, type TEXT NOT NULL,"
     " client TEXT NOT NULL, name TEXT NOT NULL, path TEXT NOT NULL, list TEXT NOT NULL,"
-    " rule TEXT NOT NULL, answer TEXT NOT NULL, upstream TEXT NOT NULL);"
+    " rule TEXT NOT NULL, answer TEXT NOT NULL, upstream TEXT NOT NULL,"
+    " app TEXT NOT NULL DEFAULT '', user INTEGER NOT NULL DEFAULT -1);"
     "CREATE TABLE IF NOT EXISTS counts (day INTEGER NOT NULL, list TEXT NOT NULL,"
     " verdict TEXT NOT NULL, count INTEGER NOT NULL,"
-    " PRIMARY KEY (day, list, verdict)) WITHOUT ROWID;"
-    "PRAGMA user_version = 1;";
+    " PRIMARY KEY (day, list, verdict)) WITHOUT ROWID;";
+
+/* Of the first form, that knew no programs, to the second. */
+static const char upgrade[] = "ALTER TABLE log ADD COLUMN app TEXT NOT NULL DEFAULT '';"
+                              "ALTER TABLE log ADD COLUMN user INTEGER NOT NULL DEFAULT -1;";
 
 static const char insert_text[] = "INSERT INTO log (at, took, kind, verdict, type, client, name,"
-                                  " path, list, rule, answer, upstream)"
-                                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
+                                  " path, list, rule, answer, upstream, app, user)"
+                                  " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)";
 static const char count_text[] = "INSERT INTO counts VALUES (?, ?, ?, 1) ON CONFLICT (day, list,"
                                  " verdict) DO UPDATE SET count = count + 1";
 
@@ -73,6 +77,26 @@ static int check(sqlite3 *db)
     return err < 0 || is_good ? err : -EBADMSG;
 }
 
+/* Several workers may open it at once: the first to hold it makes it what it shall be. */
+static int make_tables(sqlite3 *db)
+{
+    int64_t has_programs = 0;
+    int err = run(db, "BEGIN IMMEDIATE");
+    if (err < 0)
+        return err;
+    err = run(db, schema);
+    if (err == 0)
+        err = ask_number(db, "SELECT count(*) FROM pragma_table_info('log') WHERE name = 'app'",
+                         &has_programs);
+    if (err == 0 && !has_programs)
+        err = run(db, upgrade);
+    if (err == 0)
+        err = run(db, "PRAGMA user_version = 2; COMMIT");
+    if (err < 0)
+        sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL);
+    return err;
+}
+
 int query_log_store_open(int dir_fd, struct query_log_store **ret)
 {
     struct query_log_store *store = calloc(1, sizeof(*store));
@@ -85,7 +109,7 @@ int query_log_store_open(int dir_fd, struct query_log_store **ret)
     if (err == 0)
         err = run(store->db, settings);
     if (err == 0)
-        err = run(store->db, schema);
+        err = make_tables(store->db);
     if (err == 0)
         err = prepare(store->db, insert_text, &store->insert);
     if (err == 0)
@@ -138,15 +162,16 @@ static int write_entry(struct query_log_store *store, const struct query_log_ent
                        const char *name, const char *path)
 {
     char client[ADDRESS_TEXT_MAX] = "";
-    const char *const texts[] = {entry->kind,   entry->verdict, entry->type, client,
-                                 name,          path,           entry->list, entry->rule,
-                                 entry->answer, entry->upstream};
+    const char *const texts[] = {
+        entry->kind, entry->verdict, entry->type,   client,          name,      path,
+        entry->list, entry->rule,    entry->answer, entry->upstream, entry->app};
     if (entry->client.family)
         address_format_ip(&entry->client, client);
     sqlite3_bind_int64(store->insert, 1, entry->at_unix_ms);
     sqlite3_bind_int64(store->insert, 2, entry->took_ms);
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++)
         bind_text(store->insert, (int)i + 3, texts[i]);
+    sqlite3_bind_int64(store->insert, USER_COLUMN, entry->user);
     int err = step(store->insert);
     if (err < 0 || !entry->list[0])
         return err;
@@ -162,6 +187,10 @@ static int write_without_name(struct query_log_store *store, const struct query_
 {
     struct query_log_entry entry = *from;
     entry.rule[0] = entry.answer[0] = '\0';
+    if (!name[0]) {
+        entry.app[0] = '\0';
+        entry.user = -1;
+    }
     return write_entry(store, &entry, name, "");
 }
 

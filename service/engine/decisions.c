@@ -63,8 +63,8 @@ void decisions_note(struct decisions *decisions, const struct decision *decision
     char host[NAME_MAX_BYTES + 1];
 
     *refusal = (struct refusal){.at_unix_ms = unix_now_ms(), .kind = decision->kind};
-    if (decision->client)
-        refusal->client = *decision->client;
+    if (decision->caller)
+        refusal->client = decision->caller->client;
     if (size > NAME_MAX_BYTES)
         size = NAME_MAX_BYTES;
     memcpy(refusal->name, decision->name, size);
@@ -103,6 +103,11 @@ void decisions_rewritten(struct decisions *decisions, const struct decision *dec
         decisions->told++;
 }
 
+static const struct address *client_of(const struct caller *caller)
+{
+    return caller ? &caller->client : NULL;
+}
+
 /* An exception is worth telling by name: what decided is asked for again, nothing kept it. */
 void decisions_passed(struct decisions *decisions, const struct decision *decision)
 {
@@ -118,14 +123,21 @@ void decisions_passed(struct decisions *decisions, const struct decision *decisi
         memcpy(host, decision->name, decision->name_size);
         host[decision->name_size] = '\0';
         filter_ask_name(filter,
-                        &(struct filter_name){
-                            .host = host, .qtype = decision->qtype, .client = decision->client},
+                        &(struct filter_name){.host = host,
+                                              .qtype = decision->qtype,
+                                              .client = client_of(decision->caller)},
                         &verdict);
     }
     if (verdict.action == VERDICT_ALLOW)
         describe(decisions, decision, "allow", &verdict);
     else
         tell(decisions, decision, "pass", NULL, NULL);
+}
+
+void decisions_expect(const struct decisions *decisions, const struct caller *caller)
+{
+    if (decisions->wants_passes && decisions->on_caller && caller)
+        decisions->on_caller(decisions->log_owner, caller);
 }
 
 void decisions_ask_name(struct decisions *decisions, const struct filter_name *name,
@@ -199,9 +211,9 @@ bool decisions_denies(const struct decisions *decisions, const struct filter_nam
 }
 
 bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
-                               uint16_t qtype, const struct address *client)
+                               uint16_t qtype, const struct caller *caller)
 {
-    struct filter_name name = {.host = host, .qtype = qtype, .client = client};
+    struct filter_name name = {.host = host, .qtype = qtype, .client = client_of(caller)};
     struct verdict verdict;
 
     decisions_ask_name(decisions, &name, &verdict);
@@ -211,7 +223,7 @@ bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, co
                    &(struct decision){.kind = kind,
                                       .name = host,
                                       .name_size = strlen(host),
-                                      .client = client,
+                                      .caller = caller,
                                       .qtype = qtype},
                    &verdict);
     return true;

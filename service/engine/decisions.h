@@ -5,6 +5,7 @@
 
 #include "adblock/filter.h"
 #include "base/endpoint.h"
+#include "service/engine/caller.h"
 
 #include <stdbool.h>
 #include <stddef.h>
@@ -26,7 +27,7 @@ struct decision {
     const char *kind; /* as above */
     const char *name; /* or the URL */
     size_t name_size;
-    const struct address *client;
+    const struct caller *caller;
     uint16_t qtype;                       /* of DNS */
     const struct filter_request *request; /* of HTTP */
     const char *verdict;                  /* "block", "rewrite", "allow", "pass" */
@@ -35,12 +36,14 @@ struct decision {
     uint64_t took_ms;
 };
 typedef void decision_fn(void *owner, const struct decision *decision);
+typedef void decision_caller_fn(void *owner, const struct caller *caller);
 
 struct decisions {
     const struct filter *(*filter)(void *owner); /* the one in force; NULL: everything passes */
     void (*on_blocked)(void *owner);             /* for the ledger */
     void *owner;
-    decision_fn *on_decision; /* NULL: nobody keeps a log */
+    decision_fn *on_decision;      /* NULL: nobody keeps a log */
+    decision_caller_fn *on_caller; /* see decisions_expect; may be NULL */
     void *log_owner;
     bool wants_passes; /* the log is of what passes too */
     uint64_t asked, blocked;
@@ -51,7 +54,7 @@ struct decisions {
 
 /* Must this name be refused? A verdict of its own for DNS (qtype) and others (0). */
 bool decisions_name_is_blocked(struct decisions *decisions, const char *kind, const char *host,
-                               uint16_t qtype, const struct address *client);
+                               uint16_t qtype, const struct caller *caller);
 /* The verdict alone, nothing noted; of a name, and of an address that a name turned out to have. */
 void decisions_ask_name(struct decisions *decisions, const struct filter_name *name,
                         struct verdict *ret);
@@ -76,6 +79,8 @@ void decisions_note(struct decisions *decisions, const struct decision *decision
 void decisions_rewritten(struct decisions *decisions, const struct decision *decision,
                          const struct verdict *verdict);
 void decisions_passed(struct decisions *decisions, const struct decision *decision);
+/* This one asks something, and is told of when it is answered. */
+void decisions_expect(const struct decisions *decisions, const struct caller *caller);
 /* The newest first; returns how many. The pointers are good until the next decision. */
 size_t decisions_last(const struct decisions *decisions, const struct refusal **ret, size_t max);
 

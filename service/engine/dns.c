@@ -46,7 +46,7 @@ struct dns_wait {
     struct dns_job *job;
     dns_answer_fn *on_answer;
     void *owner;
-    struct address client;
+    struct caller caller;
     struct ask ask;
     uint8_t query[];
 };
@@ -319,9 +319,9 @@ static int wait_new(struct dns *dns, const struct ask *ask, const struct dns_que
     wait->ask = *ask;
     wait->ask.asked.query = wait->query;
     memcpy(wait->query, ask->asked.query, ask->asked.size);
-    if (asker->client) {
-        wait->client = *asker->client;
-        wait->ask.asked.client = &wait->client;
+    if (asker->caller) {
+        wait->caller = *asker->caller;
+        wait->ask.asked.caller = &wait->caller;
     }
     list_append(&job->waits, &wait->node);
     dns->waits++;
@@ -397,7 +397,7 @@ ssize_t dns_resolve(struct dns *dns, const void *query, size_t size,
                     const struct dns_question *question, const struct dns_asker *asker, uint8_t *to,
                     size_t capacity, struct dns_wait **ret)
 {
-    struct ask ask = {.asked = {query, size, *question, asker->client, asker->is_stream}};
+    struct ask ask = {.asked = {query, size, *question, asker->caller, asker->is_stream}};
     return ask_by_policy(dns, &ask, false, asker, to, capacity, ret);
 }
 
@@ -406,7 +406,7 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
 {
     struct ask ask = {
         .asked = {
-            .query = query, .size = size, .client = asker->client, .is_stream = asker->is_stream}};
+            .query = query, .size = size, .caller = asker->caller, .is_stream = asker->is_stream}};
     int rcode = dns_message_parse_question(query, size, &ask.asked.question);
 
     dns->stats.questions++;
@@ -417,6 +417,7 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
     if (rcode > 0)
         return dns_message_error(query, size, rcode, to, capacity);
     ask.is_traced = dns->policy.decisions->wants_passes;
+    decisions_expect(dns->policy.decisions, asker->caller);
     ask.asked_at_ms = loop_now_ms(dns->connector->loop);
     uint64_t told = dns->policy.decisions->told;
     ssize_t made = ask_by_policy(dns, &ask, true, asker, to, capacity, ret);

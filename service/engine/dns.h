@@ -44,8 +44,8 @@ struct loop *dns_loop(const struct dns *dns);
 typedef void dns_answer_fn(void *owner, const uint8_t *answer, size_t size);
 
 struct dns_asker {
-    const struct address *client;
-    bool is_stream; /* TCP: answers are never cut short */
+    const struct caller *caller; /* borrowed for the call; NULL if unknown */
+    bool is_stream;              /* TCP: answers are never cut short */
     dns_answer_fn *on_answer;
     void *owner;
 };

@@ -76,6 +76,11 @@ static bool is_answerable(const struct dns_question *question)
 
 /* --- what the lists say ---------------------------------------------------------------------- */
 
+static const struct address *client_of(const struct dns_asked *asked)
+{
+    return asked->caller ? &asked->caller->client : NULL;
+}
+
 static void note(struct dns_policy *policy, const struct dns_asked *asked, const char *name,
                  const struct verdict *verdict)
 {
@@ -84,7 +89,7 @@ static void note(struct dns_policy *policy, const struct dns_asked *asked, const
                    &(struct decision){.kind = "dns",
                                       .name = name,
                                       .name_size = strlen(name),
-                                      .client = asked->client,
+                                      .caller = asked->caller,
                                       .qtype = asked->question.qtype},
                    verdict);
 }
@@ -182,7 +187,7 @@ static void decide_by_answers(struct dns_policy *policy, const struct dns_asked 
                             &(struct decision){.kind = "dns",
                                                .name = name->host,
                                                .name_size = strlen(name->host),
-                                               .client = asked->client,
+                                               .caller = asked->caller,
                                                .qtype = name->qtype},
                             verdict);
     answer_otherwise(policy, asked, answers, count, to, capacity, ret);
@@ -193,7 +198,7 @@ static void decide_by_lists(struct dns_policy *policy, const struct dns_asked *a
 {
     const struct dns_question *question = &asked->question;
     struct filter_name name = {
-        .host = question->name, .qtype = question->qtype, .client = asked->client};
+        .host = question->name, .qtype = question->qtype, .client = client_of(asked)};
     struct verdict verdict;
 
     decisions_ask_name(policy->decisions, &name, &verdict);
@@ -263,7 +268,7 @@ static bool is_private(const struct address *address)
 static bool try_name(struct trial *trial, const char *host)
 {
     struct filter_name name = {
-        .host = host, .qtype = trial->asked->question.qtype, .client = trial->asked->client};
+        .host = host, .qtype = trial->asked->question.qtype, .client = client_of(trial->asked)};
     struct verdict verdict;
 
     decisions_ask_name(trial->policy->decisions, &name, &verdict);

@@ -32,7 +32,7 @@ struct dns_asked {
     const uint8_t *query;
     size_t size;
     struct dns_question question;
-    const struct address *client; /* NULL if unknown */
+    const struct caller *caller; /* NULL if unknown */
     bool is_stream;
 };
 

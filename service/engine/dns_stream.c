@@ -26,7 +26,7 @@ struct dns_stream {
     struct list node; /* in traffic->dns_streams */
     struct traffic *traffic;
     struct stream *client;
-    struct address address;
+    struct caller caller;
     struct dns_frames input;
     struct buf output; /* answers that the stream has not taken yet */
     struct list pending;
@@ -92,7 +92,7 @@ static void on_answer(void *owner, const uint8_t *answer, size_t size)
 static int ask(struct dns_stream *stream, const uint8_t *query, size_t size)
 {
     struct pending *pending = calloc(1, sizeof(*pending));
-    struct dns_asker asker = {&stream->address, true, on_answer, pending};
+    struct dns_asker asker = {&stream->caller, true, on_answer, pending};
     uint8_t answer[DNS_MESSAGE_MAX];
     ssize_t got;
 
@@ -156,8 +156,7 @@ static void on_client(void *owner)
     timer_start(&stream->idle, IDLE_MS);
 }
 
-void dns_stream_start(struct traffic *traffic, struct stream *client,
-                      const struct address *client_address)
+void dns_stream_start(struct traffic *traffic, struct stream *client, const struct caller *caller)
 {
     struct dns_stream *stream = calloc(1, sizeof(*stream));
 
@@ -167,7 +166,7 @@ void dns_stream_start(struct traffic *traffic, struct stream *client,
     }
     stream->traffic = traffic;
     stream->client = client;
-    stream->address = *client_address;
+    stream->caller = *caller;
     buf_init(&stream->output, loop_chunks(traffic->loop), OUTPUT_MAX_BYTES);
     list_init(&stream->pending);
     timer_init(&stream->idle, traffic->loop, on_idle, stream);

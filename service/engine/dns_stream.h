@@ -7,8 +7,7 @@
 #include "service/engine/traffic.h"
 
 /* Takes the stream. */
-void dns_stream_start(struct traffic *traffic, struct stream *client,
-                      const struct address *client_address);
+void dns_stream_start(struct traffic *traffic, struct stream *client, const struct caller *caller);
 void dns_stream_abort_all(struct traffic *traffic);
 
 #endif

@@ -37,13 +37,11 @@ static const char *describe(const uint8_t *answer, size_t size, struct text *tex
 void dns_trace(struct decisions *decisions, const struct dns_asked *asked, uint64_t told_before,
                const uint8_t *answer, size_t size, uint64_t took_ms)
 {
-    struct filter_name name = {
-        .host = asked->question.name, .qtype = asked->question.qtype, .client = asked->client};
     struct decision decision = {.kind = "dns",
-                                .name = name.host,
-                                .name_size = strlen(name.host),
-                                .client = asked->client,
-                                .qtype = name.qtype,
+                                .name = asked->question.name,
+                                .name_size = strlen(asked->question.name),
+                                .caller = asked->caller,
+                                .qtype = asked->question.qtype,
                                 .took_ms = took_ms};
     struct text text;
 

@@ -83,7 +83,7 @@ static struct probe *find(const struct echo *echo, const struct address *target)
 
 static bool is_blocked(struct traffic *traffic, const struct address *target)
 {
-    static const struct address anybody;
+    static const struct caller anybody;
     const char *host = name_cache_find(traffic->names, target, loop_now_ms(traffic->loop));
 
     return host && decisions_name_is_blocked(&traffic->decisions, "ping", host, 0, &anybody);

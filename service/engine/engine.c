@@ -305,11 +305,13 @@ void engine_each_flow(const struct engine *engine, engine_flow_fn *fn, void *own
     }
 }
 
-void engine_set_log(struct engine *engine, decision_fn *on_decision, void *owner, bool wants_passes)
+void engine_set_log(struct engine *engine, decision_fn *on_decision, decision_caller_fn *on_caller,
+                    void *owner, bool wants_passes)
 {
     struct decisions *decisions = &engine->traffic.decisions;
 
     decisions->on_decision = on_decision;
+    decisions->on_caller = on_caller;
     decisions->log_owner = owner;
     decisions->wants_passes = on_decision && wants_passes;
 }

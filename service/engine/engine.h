@@ -69,9 +69,9 @@ int engine_rule(struct engine *engine, const char *name, bool is_allowed, int64_
 /* -ENOENT: there is none of that name. */
 int engine_forget_rule(struct engine *engine, const char *name);
 
-/* Have decisions told from now on: refusals, or all; NULL ends it. */
-void engine_set_log(struct engine *engine, decision_fn *on_decision, void *owner,
-                    bool wants_passes);
+/* Have decisions told from now on: refusals, or all, and who asks before that; NULL ends it. */
+void engine_set_log(struct engine *engine, decision_fn *on_decision, decision_caller_fn *on_caller,
+                    void *owner, bool wants_passes);
 
 /* The local endpoint. Takes the descriptors in any case. Replaces the one before, unless it fails.
  */

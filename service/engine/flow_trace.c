@@ -2,7 +2,7 @@
 
 #include <string.h>
 
-void flow_trace(struct decisions *decisions, const struct flow *flow)
+void flow_trace(struct decisions *decisions, const struct flow *flow, const struct caller *caller)
 {
     char target[ENDPOINT_TEXT_MAX];
     const char *name;
@@ -14,13 +14,13 @@ void flow_trace(struct decisions *decisions, const struct flow *flow)
                                     .kind = "tcp",
                                     .name = name,
                                     .name_size = strlen(name),
-                                    .client = &flow->client,
+                                    .caller = caller,
                                     .upstream = flow->upstream->name,
                                     .took_ms = loop_now_ms(flow->flows->loop) - flow->started_at_ms,
                                 });
 }
 
-void flow_trace_peer(struct decisions *decisions, const struct address *client,
+void flow_trace_peer(struct decisions *decisions, const struct caller *caller,
                      const struct endpoint *peer, const char *host)
 {
     char text[ENDPOINT_TEXT_MAX];
@@ -31,16 +31,16 @@ void flow_trace_peer(struct decisions *decisions, const struct address *client,
     name = host && *host ? host : endpoint_format(peer, text);
     decisions_passed(decisions,
                      &(struct decision){
-                         .kind = "udp", .name = name, .name_size = strlen(name), .client = client});
+                         .kind = "udp", .name = name, .name_size = strlen(name), .caller = caller});
 }
 
-void flow_trace_request(struct decisions *decisions, const struct address *client,
+void flow_trace_request(struct decisions *decisions, const struct caller *caller,
                         const struct filter_request *request, const struct verdict *verdict)
 {
     struct decision decision = {.kind = "http",
                                 .name = request->url,
                                 .name_size = request->url_size,
-                                .client = client,
+                                .caller = caller,
                                 .request = request};
 
     decisions->asked++;

@@ -6,12 +6,12 @@
 #include "service/engine/flow.h"
 
 /* A connection that an upstream took. */
-void flow_trace(struct decisions *decisions, const struct flow *flow);
+void flow_trace(struct decisions *decisions, const struct flow *flow, const struct caller *caller);
 /* Another peer of a UDP socket, not refused; `host` may be NULL. */
-void flow_trace_peer(struct decisions *decisions, const struct address *client,
+void flow_trace_peer(struct decisions *decisions, const struct caller *caller,
                      const struct endpoint *peer, const char *host);
 /* A request that was judged at the gate: counted, and noted as refused or told as passed. */
-void flow_trace_request(struct decisions *decisions, const struct address *client,
+void flow_trace_request(struct decisions *decisions, const struct caller *caller,
                         const struct filter_request *request, const struct verdict *verdict);
 
 #endif

@@ -46,17 +46,17 @@ static bool begin(struct quic_watch *watch, const struct endpoint *peer, const s
 }
 
 static void judge(struct quic_watch *watch, struct decisions *decisions,
-                  const struct address *client, const struct tls_hello *hello)
+                  const struct caller *caller, const struct tls_hello *hello)
 {
     memcpy(watch->host, hello->name, sizeof(hello->name));
     watch->judged_by = filter_now(decisions);
     watch->is_blocked =
-        hello->name[0] && decisions_name_is_blocked(decisions, "quic", hello->name, 0, client);
+        hello->name[0] && decisions_name_is_blocked(decisions, "quic", hello->name, 0, caller);
     drop_hello(watch);
 }
 
 enum quic_ruling quic_watch_judge(struct quic_watch *watch, struct decisions *decisions,
-                                  const struct address *client, const struct endpoint *peer,
+                                  const struct caller *caller, const struct endpoint *peer,
                                   const void *data, size_t size)
 {
     struct tls_hello hello = {.name = ""};
@@ -73,6 +73,6 @@ enum quic_ruling quic_watch_judge(struct quic_watch *watch, struct decisions *de
     }
     if (quic_hello_feed(watch->hello, data, size, &hello) == QUIC_HELLO_MORE)
         return QUIC_HOLD;
-    judge(watch, decisions, client, &hello);
+    judge(watch, decisions, caller, &hello);
     return ruling_of(watch);
 }

@@ -27,9 +27,9 @@ struct quic_watch {
 
 void quic_watch_done(struct quic_watch *watch);
 
-/* One datagram from `client`, which may be of any protocol. */
+/* One datagram of the caller, which may be of any protocol. */
 enum quic_ruling quic_watch_judge(struct quic_watch *watch, struct decisions *decisions,
-                                  const struct address *client, const struct endpoint *peer,
+                                  const struct caller *caller, const struct endpoint *peer,
                                   const void *data, size_t size);
 /* Is something held for that peer? */
 bool quic_watch_holds(const struct quic_watch *watch, const struct endpoint *peer);

@@ -26,6 +26,7 @@ enum { DNS_PORT = 53 };
 
 struct tcp_flow {
     struct flow flow;
+    struct caller caller;
     struct list node; /* in traffic->tcp_flows */
     struct traffic *traffic;
     /* What is held at a time: the knock, then the client's stream; the connect, then the upstream's
@@ -111,7 +112,7 @@ static void join(struct tcp_flow *flow)
     flow->client = flow->upstream = NULL;
     flow_set_relaying(&flow->flow);
     if (!flow->is_gated) /* of the web a log is told each request */
-        flow_trace(&flow->traffic->decisions, &flow->flow);
+        flow_trace(&flow->traffic->decisions, &flow->flow, &flow->caller);
     if (relay_start(flow->traffic->loop, client, upstream, &options, &flow->flow.bytes,
                     on_relay_done, flow, &flow->relay) < 0)
         tcp_flow_free(flow);
@@ -189,7 +190,7 @@ static void on_gate_request(void *owner, const struct filter_request *request,
     struct tcp_flow *flow = owner;
 
     flow->traffic->flows.counters.blocked += verdict_is_block(verdict);
-    flow_trace_request(&flow->traffic->decisions, &flow->flow.client, request, verdict);
+    flow_trace_request(&flow->traffic->decisions, &flow->caller, request, verdict);
 }
 
 static const struct http_gate_events gate_events = {gate_filter, on_gate_request};
@@ -251,7 +252,7 @@ static void wait_at_gate(struct tcp_flow *flow)
 static bool is_blocked(struct tcp_flow *flow, const char *kind, const char *host)
 {
     return host && *host &&
-           decisions_name_is_blocked(&flow->traffic->decisions, kind, host, 0, &flow->flow.client);
+           decisions_name_is_blocked(&flow->traffic->decisions, kind, host, 0, &flow->caller);
 }
 
 static void stop_sniffing(struct tcp_flow *flow, enum sniff_result found, const char *host)
@@ -421,7 +422,7 @@ static void answer_as_resolver(struct tcp_flow *flow)
     if (admit(flow) == 0) {
         client = flow->client;
         flow->client = NULL;
-        dns_stream_start(flow->traffic, client, &flow->flow.client);
+        dns_stream_start(flow->traffic, client, &flow->caller);
     }
     tcp_flow_free(flow);
 }
@@ -468,9 +469,11 @@ void tcp_flow_start(struct traffic *traffic, struct inbound *inbound)
         return;
     }
     flow->traffic = traffic;
+    flow->caller = caller_of_inbound(inbound);
     flow->inbound = inbound;
     list_append(&traffic->tcp_flows, &flow->node);
     timer_init(&flow->sniffing, traffic->loop, on_sniff_timeout, flow);
+    decisions_expect(&traffic->decisions, &flow->caller);
     inbound->on_gone = on_inbound_gone;
     inbound->owner = flow;
     begin(flow);

@@ -29,6 +29,7 @@ struct udp_flow {
     struct traffic *traffic;
     const char *door;
     struct dgram *client;
+    struct caller caller; /* of the datagram in hand */
 
     struct dgram *upstream;
     struct associate *associate;
@@ -290,13 +291,12 @@ static bool is_blocked(struct udp_flow *flow, const struct endpoint *peer)
     flow->judged = flow->target = *peer;
     flow->judged_by = filter;
     flow->is_blocked =
-        (host &&
-         decisions_name_is_blocked(&traffic->decisions, "udp", host, 0, &flow->client->client)) ||
-        target_rewrite(&traffic->decisions, &flow->client->client, &flow->target) < 0;
+        (host && decisions_name_is_blocked(&traffic->decisions, "udp", host, 0, &flow->caller)) ||
+        target_rewrite(&traffic->decisions, &flow->caller.client, &flow->target) < 0;
     if (flow->is_blocked)
         traffic->flows.counters.blocked++;
     else
-        flow_trace_peer(&traffic->decisions, &flow->client->client, peer, host);
+        flow_trace_peer(&traffic->decisions, &flow->caller, peer, host);
     return flow->is_blocked;
 }
 
@@ -338,8 +338,7 @@ static enum quic_ruling watch_quic(struct udp_flow *flow, const struct endpoint 
         if (!flow->quic)
             return QUIC_REFUSE;
     }
-    return quic_watch_judge(flow->quic, &flow->traffic->decisions, &flow->client->client, peer,
-                            data, size);
+    return quic_watch_judge(flow->quic, &flow->traffic->decisions, &flow->caller, peer, data, size);
 }
 
 /* False: it goes nowhere now. */
@@ -429,8 +428,9 @@ static void on_client_datagram(void *owner, const struct endpoint *peer, const v
 {
     struct udp_flow *flow = owner;
 
+    flow->caller = caller_of_datagram(flow->client, peer);
     if (peer->address.port == DNS_PORT) {
-        if (udp_questions_ask(&flow->questions, peer, data, size) < 0)
+        if (udp_questions_ask(&flow->questions, &flow->caller, peer, data, size) < 0)
             flow->traffic->flows.counters.dropped++;
     } else if (flow->traffic->stand_ins && !endpoint_is_name(peer) &&
                stand_ins_is(&peer->address)) {

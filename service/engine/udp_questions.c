@@ -63,10 +63,10 @@ static int wait_for_answer(struct udp_questions *questions, const struct endpoin
 }
 
 /* What is answered at once takes no memory: most of what is blocked, and what is in the cache. */
-int udp_questions_ask(struct udp_questions *questions, const struct endpoint *server,
-                      const void *data, size_t size)
+int udp_questions_ask(struct udp_questions *questions, const struct caller *caller,
+                      const struct endpoint *server, const void *data, size_t size)
 {
-    struct dns_asker asker = {&questions->client->client, false, on_answer, NULL};
+    struct dns_asker asker = {caller, false, on_answer, NULL};
     struct dns_wait *wait;
     uint8_t answer[DNS_MESSAGE_MAX];
     ssize_t got = dns_ask(questions->dns, data, size, &asker, answer, DNS_UDP_OURS, &wait);

@@ -19,7 +19,7 @@ void udp_questions_init(struct udp_questions *questions, struct dns *dns, struct
 void udp_questions_done(struct udp_questions *questions);
 
 /* One datagram to a DNS server, answered by us in that server's name. 0; ERR_LIMIT: dropped. */
-int udp_questions_ask(struct udp_questions *questions, const struct endpoint *server,
-                      const void *data, size_t size);
+int udp_questions_ask(struct udp_questions *questions, const struct caller *caller,
+                      const struct endpoint *server, const void *data, size_t size);
 
 #endif

@@ -1,6 +1,7 @@
 #include "service/worker/facts.h"
 
 #include "base/err.h"
+#include "service/worker/journal.h"
 #include "service/worker/list_facts.h"
 
 #include <assert.h>
@@ -43,9 +44,12 @@ struct counter {
 static void tell_counters(void *owner, control_counter_fn *tell, void *to)
 {
     const struct facts *facts = owner;
+    struct askers_stats apps = {0};
     struct engine_status s;
 
     engine_status(facts->engine, &s);
+    if (facts->journal)
+        apps = journal_stats(facts->journal);
     const struct counter counters[] = {
         {"flows", "tcp", s.live[FLOW_TCP]},
         {"flows", "udp", s.live[FLOW_UDP]},
@@ -97,6 +101,10 @@ static void tell_counters(void *owner, control_counter_fn *tell, void *to)
         {"local", "refused_at_limit", s.door.refused_at_limit},
         {"local", "bad_logins", s.door.bad_logins},
         {"local", "bad_requests", s.door.bad_requests},
+        {"apps", "asked", apps.asked},
+        {"apps", "named", apps.named},
+        {"apps", "unnamed", apps.unnamed},
+        {"apps", "unasked", apps.unasked},
         {"buffers", "used_bytes", s.buffers.used_bytes},
         {"buffers", "kept_bytes", s.buffers.kept_bytes},
         {"buffers", "refusals", s.buffers.refusals},

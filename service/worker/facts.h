@@ -8,9 +8,12 @@
 
 #include <sys/types.h>
 
+struct journal;
+
 struct facts {
     struct loop *loop;
     struct engine *engine;
+    const struct journal *journal; /* NULL: none is kept */
     uint64_t started_at_ms;
 };
 

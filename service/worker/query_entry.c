@@ -37,16 +37,14 @@ static int64_t unix_now_ms(void)
     return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-void query_entry_add(void *owner, const struct decision *decision)
+void query_entry_fill(struct query_log_entry *entry, const struct decision *decision)
 {
-    struct query_log_entry *entry = query_log_add(owner);
-
-    if (!entry)
-        return;
+    memset(entry, 0, sizeof(*entry));
+    entry->user = -1;
     entry->at_unix_ms = unix_now_ms();
     entry->took_ms = decision->took_ms < UINT32_MAX ? (uint32_t)decision->took_ms : UINT32_MAX;
-    if (decision->client)
-        entry->client = *decision->client;
+    if (decision->caller)
+        entry->client = decision->caller->client;
     COPY(entry->kind, decision->kind);
     COPY(entry->verdict, decision->verdict);
     decision_type_text(decision, entry->type);

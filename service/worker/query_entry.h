@@ -6,8 +6,8 @@
 #include "service/control/query_log.h"
 #include "service/engine/decisions.h"
 
-/* `owner` is a struct query_log. */
-decision_fn query_entry_add;
+/* All but the program. */
+void query_entry_fill(struct query_log_entry *entry, const struct decision *decision);
 struct query_log_settings query_entry_settings(const struct config_query_log *config);
 
 #endif

@@ -2,6 +2,8 @@
 
 #include "service/worker/query_entry.h"
 
+#include <errno.h>
+
 #define LOG_MODULE "worker"
 #include "base/log.h"
 
@@ -16,8 +18,11 @@ static void follow(struct query_keeper *keeper)
     if (query_log_set(log, &settings) < 0)
         log_error("no memory for the query log");
     settings.mode = query_log_stats(log).mode;
-    engine_set_log(keeper->engine, settings.mode == QUERY_LOG_OFF ? NULL : query_entry_add, log,
-                   settings.mode == QUERY_LOG_ALL);
+    if (settings.mode == QUERY_LOG_OFF)
+        journal_forget(keeper->journal);
+    journal_show_apps(keeper->journal, config_log_shows_apps(keeper->config));
+    engine_set_log(keeper->engine, settings.mode == QUERY_LOG_OFF ? NULL : journal_add,
+                   journal_expect, keeper->journal, settings.mode == QUERY_LOG_ALL);
 }
 
 static void on_consent(void *owner)
@@ -28,10 +33,14 @@ static void on_consent(void *owner)
         follow(keeper);
 }
 
-int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd)
+int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd, struct wire *wire)
 {
     int err = query_log_open(loop, dir_fd, &keeper->log);
 
+    if (err < 0)
+        return err;
+    keeper->journal = journal_new(loop, keeper->log, wire);
+    err = keeper->journal ? 0 : -ENOMEM;
     if (err == 0)
         err = consent_open(loop, dir_fd, &consent_text, on_consent, keeper, &keeper->consent);
     return err;
@@ -55,6 +64,7 @@ void query_keeper_set(struct query_keeper *keeper, const struct config *config,
 void query_keeper_close(struct query_keeper *keeper)
 {
     consent_close(keeper->consent);
+    journal_free(keeper->journal);
     query_log_close(keeper->log);
     *keeper = (struct query_keeper){.log = NULL};
 }

@@ -7,16 +7,20 @@
 #include "service/control/consent.h"
 #include "service/control/query_log.h"
 #include "service/engine/engine.h"
+#include "service/worker/journal.h"
 
 struct query_keeper {
     struct query_log *log;
+    struct journal *journal; /* on its way there */
     struct consent *consent;
     const struct config *config; /* borrowed, as the engine; NULL: not set yet */
     struct engine *engine;
 };
 
-/* `dir_fd` as with query_log_open; `keeper` must not move from then on. 0 or < 0. */
-int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd);
+/* `dir_fd` as with query_log_open; `wire` is borrowed, and `keeper` must not move from then on. 0
+ * or < 0. */
+int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd,
+                      struct wire *wire);
 /* As the configuration says, from now on; without consent, where it is needed, or memory there is
  * no log. Both are borrowed until it is set again or closed. */
 void query_keeper_set(struct query_keeper *keeper, const struct config *config,

@@ -7,6 +7,11 @@
 /* How long a full wire may hold us up before the supervisor is taken for dead. */
 enum { SEND_WAIT_MS = 2000 };
 
+int wire_try(struct wire *wire, const struct ipc_message *message)
+{
+    return wire->is_closed ? -EPIPE : ipc_send(wire->fd, message, NULL, 0);
+}
+
 void wire_send(struct wire *wire, const struct ipc_message *message)
 {
     struct pollfd writable = {.fd = wire->fd, .events = POLLOUT};

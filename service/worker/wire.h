@@ -15,7 +15,9 @@ struct wire {
     bool is_closed; /* nothing is said any more; set by its owner, or when it broke */
 };
 
-/* Each waits a moment where the wire is full. */
+/* 0; < 0: the wire is full, or closed. Waits for nothing: of what may as well stay unsaid. */
+int wire_try(struct wire *wire, const struct ipc_message *message);
+/* These wait a moment where the wire is full. */
 void wire_send(struct wire *wire, const struct ipc_message *message);
 void wire_say(struct wire *wire, enum ipc_kind kind, int value, const char *text);
 void wire_report(struct wire *wire, enum health_state state, const char *reason,

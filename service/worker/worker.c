@@ -156,7 +156,9 @@ static int open_ledger(struct worker *worker)
 {
     int err = ledger_open(&worker->ledger, worker->loop, worker->state_dir, worker->place.number,
                           worker->place.count, on_counting, worker);
-    return err < 0 ? err : query_keeper_open(&worker->queries, worker->loop, worker->state_dir);
+    return err < 0 ? err
+                   : query_keeper_open(&worker->queries, worker->loop, worker->state_dir,
+                                       &worker->wire);
 }
 
 static int open_engine(struct worker *worker, struct engine_error *error)
@@ -192,7 +194,8 @@ static int open_control(struct worker *worker)
                                       .siblings = worker->place.siblings};
     int err;
 
-    worker->facts = (struct facts){worker->loop, worker->engine, loop_now_ms(worker->loop)};
+    worker->facts = (struct facts){worker->loop, worker->engine, worker->queries.journal,
+                                   loop_now_ms(worker->loop)};
     worker->control_fd = -1;
     err = control_open(worker->loop, listener, &options, &worker->control);
     return err < 0 ? err : place_serve(&worker->place, worker->control);
@@ -318,6 +321,7 @@ static void carry_out(struct worker *worker, const struct ipc_message *message, 
     case IPC_ADMITTED:
         engine_admitted(worker->engine, &message->address, (int)message->flag, message->value);
         return;
+    case IPC_OWNER: journal_take(worker->queries.journal, message); return;
     case IPC_PING: answer_ping(worker); return;
     case IPC_STOP: stop(worker, 0); return;
     default: return; /* ipc_receive lets no other kind through */
@@ -326,7 +330,7 @@ static void carry_out(struct worker *worker, const struct ipc_message *message, 
 
 static bool needs_start(enum ipc_kind kind)
 {
-    return kind == IPC_TUN || kind == IPC_TUN_OFF || kind == IPC_ADMITTED;
+    return kind == IPC_TUN || kind == IPC_TUN_OFF || kind == IPC_ADMITTED || kind == IPC_OWNER;
 }
 
 static void on_ipc(void *owner, int events, int err)

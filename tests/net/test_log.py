@@ -2,7 +2,9 @@
 
 import json
 import os
+import shutil
 import signal
+import subprocess
 import sys
 
 from configs import DIRECT, config
@@ -27,6 +29,10 @@ def ask(lab, name, kind="A"):
 def get(lab, url):
     return lab.app(["curl", "-s", "--max-time", "10", "--cacert", f"{lab.dir}/ca.pem",
                     "--connect-to", f"::{WEB4}:", url]).stdout
+
+
+def status_apps(atlantic):
+    return json.loads(atlantic.cli("status", "--json").stdout)["counters"]["apps"]
 
 
 def rows(atlantic, *words):
@@ -68,6 +74,7 @@ def everything(lab):
     check(len(rows(atlantic, "--limit", "2")) == 2, "a limit")
     check(rows(atlantic, "--since", "2099-01-01") == [], "of the future")
     check(len(rows(atlantic, "--since", "1h")) == len(rows(atlantic)), "of the last hour")
+    check({row["app"] for row in found} <= {"dig", "curl", ""}, f"programs: {found}")
     client = found[0]["client"]
     check(rows(atlantic, "--app", client) and not rows(atlantic, "--app", "192.0.2.99"), "by app")
     counts = json.loads(atlantic.cli("log", "--counts", "--json").stdout)["counts"]
@@ -118,6 +125,56 @@ def hashed(lab):
             check(b"web.example" not in data and b"ads.example" not in data, f"{name} has a name")
 
 
+def open_page(lab, program, name, *options, user=0):
+    """Ask for a page of that name and stay: a program that is gone cannot be found."""
+    command = [f"{lab.dir}/{program}", "-sN", *options, f"telnet://{WEB4}:80"]
+    identity = ["setpriv", "--reuid", str(user), "--regid", str(user), "--clear-groups"]
+    process = lab.start(lab.host, identity + command, stdin=subprocess.PIPE)
+    process.stdin.write(f"GET /hello HTTP/1.1\r\nHost: {name}\r\n\r\n".encode())
+    process.stdin.flush()
+
+
+def copy_program(lab, program, name):
+    shutil.copy(shutil.which(program), f"{lab.dir}/{name}")
+    os.chmod(lab.dir, 0o755)
+
+
+def programs(lab):
+    """Rows name the program that asked and whose it was, by whichever door, and are found by it"""
+    atlantic = start(lab)
+    for program, name in (("curl", "browser"), ("curl", "mail-reader"), ("curl", "by-proxy"),
+                          ("dig", "resolver")):
+        copy_program(lab, program, name)
+    open_page(lab, "browser", "web.example", user=12345)
+    open_page(lab, "mail-reader", "www.ads.example")
+    open_page(lab, "by-proxy", "other.example", "-p", "-x", "http://127.0.0.1:1080")
+    unbound = next(process for process in lab.processes if "unbound" in process.args)
+    os.kill(unbound.pid, signal.SIGSTOP)  # the one who asks has to wait
+    asker = lab.start(lab.host, [f"{lab.dir}/resolver", "+tries=1", "@192.0.2.1", "other.example"])
+    wait_for("its name", lambda: status_apps(atlantic)["named"] >= 4)
+    os.kill(unbound.pid, signal.SIGCONT)
+    asker.wait(10)
+    for app, kind, name, verdict in (("browser", "http", "web.example", "pass"),
+                                     ("mail-reader", "http", "www.ads.example", "block"),
+                                     ("by-proxy", "http", "other.example", "pass"),
+                                     ("resolver", "dns", "other.example", "pass")):
+        row = wait_rows(atlantic, 1, "--app", app)[0]
+        check((row["app"], row["kind"], row["name"], row["verdict"]) == (app, kind, name, verdict),
+              f"{row}")
+        check(row["user"] == (12345 if app == "browser" else 0), f"{row}")
+    check("browser" in atlantic.cli("log", "--app", "browser").stdout, "the table")
+
+
+def no_programs(lab):
+    """A log that may not name programs does not ask for them"""
+    atlantic = start(lab, "mode: all, apps: false")
+    copy_program(lab, "curl", "browser")
+    open_page(lab, "browser", "web.example")
+    row = wait_rows(atlantic, 1, "--kind", "http")[0]
+    check(row["app"] == "" and row["user"] is None and row["client"], f"{row}")
+    check(status_apps(atlantic)["asked"] == 0, "asked all the same")
+
+
 def survives(lab):
     """A killed worker loses no more than the last moment; a damaged log is begun anew, and said so"""
     atlantic = start(lab)
@@ -153,4 +210,4 @@ def survives(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("log", [everything, by_default, hashed, survives]))
+    sys.exit(main("log", [everything, by_default, hashed, programs, no_programs, survives]))

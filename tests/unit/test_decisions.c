@@ -63,7 +63,8 @@ static int teardown(void **state)
 
 static bool is_blocked(struct lab *lab, const char *name)
 {
-    return decisions_name_is_blocked(&lab->decisions, "tls", name, 0, &lab->client);
+    return decisions_name_is_blocked(&lab->decisions, "tls", name, 0,
+                                     &(struct caller){.client = lab->client});
 }
 
 static void test_asks_and_counts(void **state)

@@ -23,7 +23,7 @@ struct lab {
     struct loopback_server server;
     struct dns_peer peer;
     struct fake_stream *client;
-    struct address address;
+    struct caller caller;
     uint8_t taken[1 << 20];
     size_t taken_size;
 };
@@ -37,8 +37,8 @@ static int setup(void **state)
     engine_lab_set_dns(&lab->engine, &lab->server.address, 1);
     engine_lab_block(&lab->engine, "ads.example\n");
     lab->client = fake_stream_new(lab->engine.loop);
-    address_parse("192.0.2.9:4000", &lab->address);
-    dns_stream_start(&lab->engine.traffic, &lab->client->stream, &lab->address);
+    address_parse("192.0.2.9:4000", &lab->caller.client);
+    dns_stream_start(&lab->engine.traffic, &lab->client->stream, &lab->caller);
     *state = lab;
     return 0;
 }

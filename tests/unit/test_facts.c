@@ -16,7 +16,7 @@ static struct facts facts;
 
 static struct control_source source_of(struct engine_rig *rig)
 {
-    facts = (struct facts){rig->loop, rig->engine, loop_now_ms(rig->loop)};
+    facts = (struct facts){rig->loop, rig->engine, NULL, loop_now_ms(rig->loop)};
     return facts_source(&facts);
 }
 

@@ -29,7 +29,8 @@ struct lab {
     int64_t now_ms;
     /* What a search told. */
     size_t count;
-    char names[FOUND_MAX][256], rules[FOUND_MAX][256];
+    char names[FOUND_MAX][256], rules[FOUND_MAX][256], apps[FOUND_MAX][QUERY_LOG_TEXT_MAX];
+    int64_t users[FOUND_MAX];
     int64_t next;
 };
 
@@ -68,7 +69,8 @@ static int tear_down(void **state)
     return 0;
 }
 
-static void add(struct lab *lab, const char *name, const char *verdict, const char *list)
+static struct query_log_entry *add(struct lab *lab, const char *name, const char *verdict,
+                                   const char *list)
 {
     struct query_log_entry *entry = query_log_add(lab->log);
 
@@ -80,6 +82,15 @@ static void add(struct lab *lab, const char *name, const char *verdict, const ch
     snprintf(entry->verdict, sizeof(entry->verdict), "%s", verdict);
     snprintf(entry->list, sizeof(entry->list), "%s", list);
     snprintf(entry->rule, sizeof(entry->rule), "%s%s", *list ? "||" : "", *list ? name : "");
+    return entry;
+}
+
+static void add_of(struct lab *lab, const char *app, int64_t user)
+{
+    struct query_log_entry *entry = add(lab, "ads.example", "block", "one");
+
+    snprintf(entry->app, sizeof(entry->app), "%s", app);
+    entry->user = user;
 }
 
 /* Until the job that the next second starts is done. */
@@ -111,7 +122,9 @@ static void on_row(void *owner, const struct query_log_row *row)
 
     assert_true(lab->count < FOUND_MAX);
     snprintf(lab->names[lab->count], sizeof(lab->names[0]), "%s", row->entry->name);
-    snprintf(lab->rules[lab->count++], sizeof(lab->rules[0]), "%s", row->entry->rule);
+    snprintf(lab->rules[lab->count], sizeof(lab->rules[0]), "%s", row->entry->rule);
+    snprintf(lab->apps[lab->count], sizeof(lab->apps[0]), "%s", row->entry->app);
+    lab->users[lab->count++] = row->entry->user;
     assert_string_equal(row->client, "192.0.2.7");
 }
 
@@ -144,14 +157,46 @@ static void test_found_again(void **state)
     assert_int_equal(search(lab, (struct query_log_question){.list = "two"}), 1);
     assert_int_equal(search(lab, (struct query_log_question){.verdict = "pass"}), 1);
     assert_int_equal(search(lab, (struct query_log_question){.kind = "http"}), 0);
-    assert_int_equal(search(lab, (struct query_log_question){.client = "192.0.2.7"}), 3);
-    assert_int_equal(search(lab, (struct query_log_question){.client = "192.0.2.8"}), 0);
+    assert_int_equal(search(lab, (struct query_log_question){.app = "192.0.2.7"}), 3);
+    assert_int_equal(search(lab, (struct query_log_question){.app = "192.0.2.8"}), 0);
     assert_int_equal(search(lab, (struct query_log_question){.since_ms = begin_ms + 1}), 2);
     assert_int_equal(search(lab, (struct query_log_question){.until_ms = begin_ms + 1}), 1);
     assert_int_equal(search(lab, (struct query_log_question){.limit = 2}), 2);
     assert_true(lab->next > 0);
     assert_int_equal(search(lab, (struct query_log_question){.before = lab->next}), 1);
     assert_int_equal(search(lab, (struct query_log_question){.after = 2}), 1);
+}
+
+static void test_programs(void **state)
+{
+    struct lab *lab = *state;
+
+    add_of(lab, "curl", 0);
+    add_of(lab, "", 1000);
+    add(lab, "ads.example", "block", "one");
+    write_out(lab);
+    assert_int_equal(search(lab, (struct query_log_question){.app = "curl"}), 1);
+    assert_string_equal(lab->apps[0], "curl");
+    assert_int_equal(lab->users[0], 0);
+    assert_int_equal(search(lab, (struct query_log_question){0}), 3);
+    assert_int_equal(lab->users[0], -1);
+    assert_int_equal(lab->users[1], 1000);
+    assert_int_equal(search(lab, (struct query_log_question){.app = "cur"}), 0);
+}
+
+/* Rows that waited for a name come after younger ones. */
+static void test_a_time_is_found_out_of_order(void **state)
+{
+    struct lab *lab = *state;
+    int64_t begin_ms = lab->now_ms;
+
+    lab->now_ms = begin_ms + 300;
+    add(lab, "young.example", "pass", "");
+    lab->now_ms = begin_ms;
+    add(lab, "old.example", "pass", "");
+    write_out(lab);
+    assert_int_equal(search(lab, (struct query_log_question){.since_ms = begin_ms + 100}), 1);
+    assert_string_equal(lab->names[0], "young.example");
 }
 
 /* However many entries there are, a call looks at a bounded number. */
@@ -226,7 +271,7 @@ static void test_names_that_cannot_be_read(void **state)
     struct stat key;
 
     set_names(lab, QUERY_LOG_HASHED);
-    add(lab, "ads.example", "block", "one");
+    add_of(lab, "curl", 0);
     add(lab, "web.example", "pass", "");
     write_out(lab);
     assert_int_equal(fstatat(lab->dir_fd, "query.key", &key, 0), 0);
@@ -234,13 +279,16 @@ static void test_names_that_cannot_be_read(void **state)
     assert_int_equal(search(lab, (struct query_log_question){.name = "ads.example"}), 1);
     assert_int_equal(lab->names[0][0], '#');
     assert_string_equal(lab->rules[0], ""); /* it would spell the name */
+    assert_string_equal(lab->apps[0], "curl");
     assert_int_equal(search(lab, (struct query_log_question){.list = "one"}), 1);
     set_names(lab, QUERY_LOG_NAMELESS);
-    add(lab, "ads.example", "block", "two");
+    add_of(lab, "curl", 0); /* noted before it was forbidden */
     write_out(lab);
-    assert_int_equal(search(lab, (struct query_log_question){.list = "two"}), 1);
+    assert_int_equal(search(lab, (struct query_log_question){.limit = 1}), 1);
     assert_string_equal(lab->names[0], "");
     assert_string_equal(lab->rules[0], "");
+    assert_string_equal(lab->apps[0], "");
+    assert_int_equal(lab->users[0], -1);
 }
 
 static void test_what_does_not_fit_is_counted(void **state)
@@ -417,6 +465,8 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         lab_test(test_found_again),
+        lab_test(test_programs),
+        lab_test(test_a_time_is_found_out_of_order),
         lab_test(test_a_search_goes_on),
         lab_test(test_counts_for_each_list),
         lab_test(test_the_stats_tell_what_is_kept),

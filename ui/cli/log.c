@@ -2,6 +2,7 @@
 #include "ui/cli/cli.h"
 #include "ui/cli/table.h"
 
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -100,20 +101,36 @@ static const char *why(const cJSON *row, char *to, size_t capacity)
     return to;
 }
 
+/* Who asked: the program; else whose it was; else from where. */
+static const char *who(const cJSON *row, char *to, size_t capacity)
+{
+    const cJSON *user = cJSON_GetObjectItemCaseSensitive(row, "user");
+    const struct passwd *known = cJSON_IsNumber(user) ? getpwuid((uid_t)user->valuedouble) : NULL;
+    if (*text_at(row, "app"))
+        snprintf(to, capacity, "%s", text_at(row, "app"));
+    else if (known)
+        snprintf(to, capacity, "(%s)", known->pw_name);
+    else
+        snprintf(to, capacity, "%s", text_at(row, "client"));
+    return to;
+}
+
 static void print_rows(const cJSON *rows, bool with_head, bool has_colour)
 {
-    struct table *table = table_new("<<<<<<");
+    struct table *table = table_new("<<<<<<<");
     const cJSON *row;
     if (!table)
         return;
     if (with_head)
-        table_add(table, (const char *const[]){"TIME", "KIND", "VERDICT", "TYPE", "NAME", "WHY"});
+        table_add(table,
+                  (const char *const[]){"TIME", "APP", "KIND", "VERDICT", "TYPE", "NAME", "WHY"});
     cJSON_ArrayForEach(row, rows)
     {
-        char name[512], reason[320];
+        char app[64], name[512], reason[320];
         snprintf(name, sizeof(name), "%s%s", text_at(row, "name"), text_at(row, "path"));
-        table_add(table, (const char *const[]){text_at(row, "time"), text_at(row, "kind"),
-                                               text_at(row, "verdict"), text_at(row, "type"), name,
+        table_add(table, (const char *const[]){text_at(row, "time"), who(row, app, sizeof(app)),
+                                               text_at(row, "kind"), text_at(row, "verdict"),
+                                               text_at(row, "type"), name,
                                                why(row, reason, sizeof(reason))});
     }
     table_print(table, with_head, has_colour, stdout);

@@ -85,7 +85,7 @@ static const struct {
     {"--for DURATION", "so long, like 90s, 5m, 1h or 2d"},
     {"--name NAME", "of this name and below"},
     {"--list LIST", "decided by this list"},
-    {"--app ADDRESS", "asked for by this application's address"},
+    {"--app NAME", "asked for by this program, or from this address"},
     {"--verdict WORD", "block, rewrite, allow or pass"},
     {"--kind WORD", "dns, http, tls, tcp, udp, quic or address"},
     {"--since WHEN", "from then on"},
