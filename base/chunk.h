@@ -31,6 +31,14 @@ struct span {
     struct chunk *chunk;
 };
 
+static inline size_t spans_size(const struct span *spans, int count)
+{
+    size_t size = 0;
+    for (int i = 0; i < count; i++)
+        size += spans[i].size;
+    return size;
+}
+
 /* `limit_bytes` bounds everything the pool has handed out; beyond it chunk_new returns NULL and
  * the caller waits (a stream stops reading). Up to `keep_bytes` of free large chunks are kept. */
 struct chunk_pool *chunk_pool_new(size_t limit_bytes, size_t keep_bytes);

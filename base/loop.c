@@ -12,6 +12,7 @@
 
 enum {
     DEFERRED_PASSES = 8, /* deferred calls may defer again; then descriptors get their turn */
+    POSTPONED_CALLS = 2, /* of one turn */
     WAIT_FOREVER = -1,
 };
 static const size_t chunk_limit_bytes = (size_t)128 << 20;
@@ -21,7 +22,7 @@ struct loop {
     struct poller poller; /* where we sleep */
     struct background background;
     struct timer_heap timers;
-    struct list deferred;
+    struct list deferred, postponed;
     struct list guests;
     struct chunk_pool *chunks;
     uint64_t now_ms;
@@ -52,6 +53,7 @@ struct loop *loop_new(void)
     if (!loop)
         return NULL;
     list_init(&loop->deferred);
+    list_init(&loop->postponed);
     list_init(&loop->guests);
     loop->chunks = chunk_pool_new(chunk_limit_bytes, chunk_keep_bytes);
     if (!loop->chunks)
@@ -88,13 +90,18 @@ static void send_guests_home(struct loop *loop)
     }
 }
 
+static bool has_deferred(const struct loop *loop)
+{
+    return !list_is_empty(&loop->deferred) || !list_is_empty(&loop->postponed);
+}
+
 void loop_free(struct loop *loop)
 {
     if (!loop)
         return;
     send_guests_home(loop);
     background_done(&loop->background);
-    assert(loop->timers.count == 0 && list_is_empty(&loop->deferred));
+    assert(loop->timers.count == 0 && !has_deferred(loop));
     timer_heap_done(&loop->timers);
     poller_done(&loop->poller);
     chunk_pool_free(loop->chunks);
@@ -137,6 +144,17 @@ static void run_deferred(struct loop *loop)
     }
 }
 
+/* Each with what it has others do, flushing for example, while the bytes are in the cache. */
+static void run_postponed(struct loop *loop)
+{
+    for (int i = 0; i < POSTPONED_CALLS && !list_is_empty(&loop->postponed); i++) {
+        struct deferred *deferred = list_item(loop->postponed.next, struct deferred, node);
+        list_remove(&deferred->node);
+        deferred->fn(deferred->owner);
+        run_deferred(loop);
+    }
+}
+
 /* The sooner of two waits, where WAIT_FOREVER is the longest. */
 static int sooner(int a_ms, int b_ms)
 {
@@ -157,14 +175,14 @@ static int until_timer(const struct loop *loop)
 /* Is there anything that could wake us? */
 static bool is_alive(struct loop *loop)
 {
-    return loop->poller.interested > 0 || !list_is_empty(&loop->deferred) ||
+    return loop->poller.interested > 0 || has_deferred(loop) ||
            (loop->has_fake_clock ? has_due_timer(loop) : loop->timers.count > 0) ||
            background_is_alive(&loop->background);
 }
 
 static int poll_timeout(struct loop *loop, int most_ms)
 {
-    if (loop->is_stopping || !list_is_empty(&loop->deferred) || has_due_timer(loop))
+    if (loop->is_stopping || has_deferred(loop) || has_due_timer(loop))
         return 0;
     if (!is_alive(loop)) /* the deferred calls of this turn may have ended all */
         return 0;
@@ -196,6 +214,7 @@ static void run_turn(struct loop *loop, int wait_ms)
         background_run(&loop->background);
     run_timers(loop);
     run_deferred(loop);
+    run_postponed(loop);
     loop->is_in_turn = false;
 }
 
@@ -208,7 +227,7 @@ void loop_run(struct loop *loop)
 
 void loop_run_once(struct loop *loop, uint64_t wait_ms)
 {
-    bool may_wait = list_is_empty(&loop->deferred);
+    bool may_wait = !has_deferred(loop);
     int most_ms = wait_ms < INT_MAX ? (int)wait_ms : INT_MAX;
     run_turn(loop, may_wait ? most_ms : 0);
     loop->is_stopping = false;
@@ -295,6 +314,12 @@ void deferred_schedule(struct deferred *deferred)
 {
     if (list_is_empty(&deferred->node)) /* linked nowhere: not scheduled yet */
         list_append(&deferred->loop->deferred, &deferred->node);
+}
+
+void deferred_postpone(struct deferred *deferred)
+{
+    if (list_is_empty(&deferred->node))
+        list_append(&deferred->loop->postponed, &deferred->node);
 }
 
 void deferred_cancel(struct deferred *deferred)

@@ -75,14 +75,24 @@ struct deferred {
 };
 void deferred_init(struct deferred *deferred, struct loop *loop, loop_fn *fn, void *owner);
 void deferred_schedule(struct deferred *deferred);
+/* The same for large work that can wait: a few such calls in each turn, in the order of their
+ * asking, after all others; then descriptors are looked at again. */
+void deferred_postpone(struct deferred *deferred);
 void deferred_cancel(struct deferred *deferred);
 
 /* Readiness of a descriptor, level triggered. An error or a hang-up shows as whatever was asked
- * for: reading or writing tells what it is. The watch is a small object of its own because the
+ * for: reading or writing tells what it is. With WATCH_EDGE each change is told once, whether or
+ * not somebody has read or written since; then WATCH_END in the events says that an end or an error
+ * lies behind what can still be read. The watch is a small object of its own because the
  * kernel may already have named it in this turn; after watch_close the pointer is dead to the owner
  * and `fn` is not called again. The descriptor is not closed by the watch: close it after
  * watch_close. One watch per descriptor. A new watch is paused. */
-enum watch_events { WATCH_READ = 1, WATCH_WRITE = 2 };
+enum watch_events {
+    WATCH_READ = 1,
+    WATCH_WRITE = 2,
+    WATCH_EDGE = 4, /* asked for, beside the others */
+    WATCH_END = 8   /* told, where WATCH_EDGE was asked for */
+};
 struct watch;
 typedef void watch_fn(void *owner, int events, int err); /* err: 0 or a negative code */
 int watch_open(struct loop *loop, int fd, watch_fn *fn, void *owner, struct watch **ret);

@@ -56,15 +56,16 @@ static uint32_t to_epoll(int events)
     if (events == 0)
         return EPOLLET;
     return (events & WATCH_READ ? (uint32_t)(EPOLLIN | EPOLLRDHUP) : 0) |
-           (events & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0);
+           (events & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0) |
+           (events & WATCH_EDGE ? (uint32_t)EPOLLET : 0);
 }
 
 static int from_epoll(uint32_t events)
 {
     if (events & (EPOLLERR | EPOLLHUP)) /* reading and writing tell which */
-        return WATCH_READ | WATCH_WRITE;
+        return WATCH_READ | WATCH_WRITE | WATCH_END;
     return (events & (EPOLLIN | EPOLLRDHUP) ? WATCH_READ : 0) |
-           (events & EPOLLOUT ? WATCH_WRITE : 0);
+           (events & EPOLLRDHUP ? WATCH_END : 0) | (events & EPOLLOUT ? WATCH_WRITE : 0);
 }
 
 static int control(struct watch *watch, int operation, int events)
@@ -159,7 +160,8 @@ bool poller_dispatch(struct poller *poller)
             continue;
         }
         /* An earlier callback of this turn may have closed or paused it. */
-        int events = from_epoll(poller->ready[i].events) & watch->wanted;
+        int end = watch->wanted & WATCH_EDGE ? WATCH_END : 0;
+        int events = from_epoll(poller->ready[i].events) & (watch->wanted | end);
         if (events)
             watch->fn(watch->owner, events, 0);
     }

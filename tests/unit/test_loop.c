@@ -3,6 +3,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
+#include <string.h>
 
 #include <cmocka.h>
 
@@ -185,6 +186,28 @@ static void deferred_calls_come_once_and_in_order(void **state)
     assert_string_equal(diary.text, "ab");
 }
 
+/* Behind all others, a few in a turn, and never lost. */
+static void postponed_calls_come_last_and_take_turns(void **state)
+{
+    enum { COUNT = 5 };
+    struct loop *loop = *state;
+    struct diary diary = {0};
+    struct entry late[COUNT], soon;
+    for (int i = 0; i < COUNT; i++) {
+        entry_init(&late[i], loop, &diary, (char)('1' + i));
+        deferred_postpone(&late[i].deferred);
+        deferred_postpone(&late[i].deferred);
+    }
+    entry_init(&soon, loop, &diary, 'a');
+    deferred_schedule(&soon.deferred);
+    deferred_cancel(&late[1].deferred);
+    loop_run_once(loop, 1000);
+    assert_true(diary.text[0] == 'a' && diary.text[1] == '1');
+    assert_null(strchr(diary.text, '5'));
+    loop_run(loop);
+    assert_string_equal(diary.text, "a1345");
+}
+
 static void run_returns_when_deferred_calls_were_the_last(void **state)
 {
     struct loop *loop = *state;
@@ -312,6 +335,7 @@ int main(void)
         loop_test(a_timer_that_restarts_itself_does_not_hold_the_loop),
         loop_test(many_timers_keep_their_order),
         loop_test(deferred_calls_come_once_and_in_order),
+        loop_test(postponed_calls_come_last_and_take_turns),
         loop_test(run_returns_when_deferred_calls_were_the_last),
         loop_test(a_deferred_call_may_cancel_another_of_its_pass),
         loop_test(a_real_timer_is_not_early_and_ends_loop_run),
