@@ -1,5 +1,9 @@
 /* Two streams joined. Each wake of either moves what can be moved in both directions; nothing is
- * held here, nothing is allocated, and no timer is restarted while bytes flow. */
+ * held here, nothing is allocated, and no timer is restarted while bytes flow.
+ *
+ * Whoever moves little goes first: a relay that has just moved much waits for its turn behind all
+ * others, so that a short question beside downloads waits for a few pieces of theirs, not for all
+ * that they have. */
 #include "proxy/relay.h"
 
 #include "base/err.h"
@@ -7,9 +11,12 @@
 #include <errno.h>
 #include <stdlib.h>
 
-/* What one direction may move before the other flows of the loop, and the descriptors, get their
- * turn: it goes on with the next turn of the loop. */
-enum { TURN_BYTES = 256 * 1024 };
+enum {
+    TURN_BYTES = 128 * 1024,        /* what one direction moves in one go */
+    GREEDY_BYTES = 64 * 1024,       /* whoever has moved more than this lately is greedy; */
+    FORGET_BYTES_PER_MS = 8 * 1024, /* "lately": so much is forgotten */
+    REMEMBER_MAX_BYTES = 256 * 1024,
+};
 
 struct direction {
     struct stream *from, *to;
@@ -22,8 +29,10 @@ struct relay {
     struct relay_options options;
     struct relay_bytes untold; /* where there is no total to count up */
     struct deferred look;      /* the first one, or a direction ended */
-    struct timer more;         /* a direction used up its turn */
+    struct deferred turn;      /* the next of a greedy one */
     struct timer quiet;
+    uint64_t lately_at_ms;
+    uint32_t lately_bytes; /* moved, and not forgotten yet at that time */
     uint64_t active_at_ms; /* when bytes moved last; read when the timer fires */
     int write_err;         /* of the first side that stopped taking bytes */
     bool is_client_broken; /* it takes none */
@@ -39,7 +48,7 @@ static struct loop *relay_loop(const struct relay *relay)
 static void relay_stop(struct relay *relay)
 {
     timer_stop(&relay->quiet);
-    timer_stop(&relay->more);
+    deferred_cancel(&relay->turn);
     deferred_cancel(&relay->look);
 }
 
@@ -104,59 +113,84 @@ static void end_direction(struct relay *relay, struct direction *direction, int 
     deferred_schedule(&relay->look);
 }
 
-static size_t spans_size(const struct span *spans, int count)
-{
-    size_t size = 0;
-    for (int i = 0; i < count; i++)
-        size += spans[i].size;
-    return size;
-}
-
-/* Move one direction on. Returns 0, or why it cannot go on: the side that can no longer be read. */
-static int move(struct relay *relay, struct direction *direction)
+/* Move one direction on. Returns how much was moved, or why it cannot go on: the side that can no
+ * longer be read. */
+static ssize_t move(struct relay *relay, struct direction *direction)
 {
     struct span spans[STREAM_SPANS];
-    for (size_t turn = 0; turn < TURN_BYTES;) {
+    size_t moved = 0;
+    while (moved < TURN_BYTES) {
         int count = stream_peek(direction->from, spans, STREAM_SPANS);
         if (count == ERR_EOF) {
             end_direction(relay, direction, stream_finish(direction->to));
-            return 0;
+            break;
         }
-        if (count <= 0)
+        if (count < 0)
             return count;
+        if (count == 0)
+            break;
         ssize_t taken = stream_write(direction->to, spans, count);
         if (taken < 0) {
             /* What that side had sent before it broke still has to arrive. */
             end_direction(relay, direction, (int)taken);
-            return 0;
+            break;
         }
-        if (taken > 0) {
-            size_t offered = spans_size(spans, count);
-            stream_consume(direction->from, (size_t)taken);
-            *direction->moved += (uint64_t)taken;
-            *direction->total += (uint64_t)taken;
-            relay->active_at_ms = loop_now_ms(relay_loop(relay));
-            turn += (size_t)taken;
-            if ((size_t)taken == offered)
-                continue;
-        }
-        return 0;
+        if (taken == 0)
+            break;
+        size_t offered = spans_size(spans, count);
+        stream_consume(direction->from, (size_t)taken);
+        moved += (size_t)taken;
+        *direction->moved += (uint64_t)taken;
+        *direction->total += (uint64_t)taken;
+        if ((size_t)taken < offered)
+            break;
     }
-    return timer_start(&relay->more, 0);
+    return (ssize_t)moved;
+}
+
+static bool is_greedy(struct relay *relay)
+{
+    uint64_t now_ms = loop_now_ms(relay_loop(relay));
+    uint64_t forgotten = (now_ms - relay->lately_at_ms) * FORGET_BYTES_PER_MS;
+    relay->lately_at_ms = now_ms;
+    relay->lately_bytes -=
+        forgotten < relay->lately_bytes ? (uint32_t)forgotten : relay->lately_bytes;
+    return relay->lately_bytes > GREEDY_BYTES;
+}
+
+static void note_moved(struct relay *relay, size_t moved)
+{
+    relay->active_at_ms = loop_now_ms(relay_loop(relay));
+    moved += relay->lately_bytes;
+    relay->lately_bytes = moved < REMEMBER_MAX_BYTES ? (uint32_t)moved : REMEMBER_MAX_BYTES;
+}
+
+static void on_turn(void *owner)
+{
+    struct relay *relay = owner;
+    ssize_t up = relay->up.is_ended ? 0 : move(relay, &relay->up);
+    ssize_t down = up < 0 || relay->down.is_ended ? 0 : move(relay, &relay->down);
+    if (up < 0 || down < 0) {
+        relay_end(relay, (int)(up < 0 ? up : down), stream_abort, stream_abort);
+        return;
+    }
+    if (relay->up.is_ended && relay->down.is_ended) {
+        end_well(relay);
+        return;
+    }
+    if (up > 0 || down > 0)
+        note_moved(relay, (size_t)(up + down));
+    if (up >= TURN_BYTES || down >= TURN_BYTES) /* there may be more */
+        deferred_postpone(&relay->turn);
 }
 
 static void on_wake(void *owner)
 {
     struct relay *relay = owner;
-    int err = 0;
-    if (!relay->up.is_ended)
-        err = move(relay, &relay->up);
-    if (err == 0 && !relay->down.is_ended)
-        err = move(relay, &relay->down);
-    if (err < 0)
-        relay_end(relay, err, stream_abort, stream_abort);
-    else if (relay->up.is_ended && relay->down.is_ended)
-        end_well(relay);
+    if (is_greedy(relay))
+        deferred_postpone(&relay->turn);
+    else
+        on_turn(relay);
 }
 
 int relay_start(struct loop *loop, struct stream *client, struct stream *upstream,
@@ -175,9 +209,9 @@ int relay_start(struct loop *loop, struct stream *client, struct stream *upstrea
     relay->options = *options;
     relay->on_done = on_done;
     relay->owner = owner;
-    relay->active_at_ms = loop_now_ms(loop);
+    relay->active_at_ms = relay->lately_at_ms = loop_now_ms(loop);
     deferred_init(&relay->look, loop, on_wake, relay);
-    timer_init(&relay->more, loop, on_wake, relay);
+    deferred_init(&relay->turn, loop, on_turn, relay);
     timer_init(&relay->quiet, loop, on_quiet, relay);
     stream_set_owner(client, on_wake, relay);
     stream_set_owner(upstream, on_wake, relay);

@@ -17,23 +17,21 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { NO_CHUNK_RETRY_MS = 5, WRITE_SPANS_MAX = 64 };
+enum { RETRY_MS = 5, WRITE_SPANS_MAX = 64 };
 
 struct socket_stream {
     struct stream stream;
     struct watch *watch;
     struct buf unread;
-    struct timer retry; /* no chunk to read into: try again */
+    struct timer retry; /* memory was short: try again */
     struct stall stall;
     int fd;
     int read_err; /* what peek says after the unread bytes: ERR_EOF or why it broke; 0 while open */
-    int write_err;      /* 0 while writing works */
-    int watched;        /* enum watch_events */
-    bool is_readable;   /* the kernel had bytes, an end or an error when it was last asked */
-    bool is_unattended; /* it said so and the owner has read nothing since */
-    bool is_broken;     /* the watch reported an error: the next read tells which */
-    bool wants_room;    /* a write was cut short */
-    bool is_finished;   /* our FIN is sent */
+    int write_err;    /* 0 while writing works */
+    bool is_readable; /* the kernel had bytes, an end or an error when it was last asked */
+    bool is_ending;   /* it said that an end or an error is behind what there is to read */
+    bool wants_room;  /* a write was cut short */
+    bool is_finished; /* our FIN is sent */
 };
 
 static struct socket_stream *socket_stream_of(struct stream *stream)
@@ -41,63 +39,46 @@ static struct socket_stream *socket_stream_of(struct stream *stream)
     return (struct socket_stream *)stream;
 }
 
-static void watch_for(struct socket_stream *socket, int events)
-{
-    if (events == socket->watched)
-        return;
-    socket->watched = events;
-    if (watch_set(socket->watch, events) < 0)
-        socket->is_broken = socket->is_readable = true;
-}
-
 static void on_retry(void *owner)
 {
     stream_signal(&((struct socket_stream *)owner)->stream);
 }
 
-/* Level triggered, yet epoll is hardly ever told anything: reading stays on as long as the owner
- * reads between two events, writing stays on as long as its writes are cut short. */
+static void try_again_soon(struct socket_stream *socket)
+{
+    if (!timer_is_active(&socket->retry))
+        timer_start(&socket->retry, RETRY_MS);
+}
+
+/* Told once of each change, epoll is set up once for the whole life of the socket. */
 static void on_ready(void *owner, int events, int err)
 {
     struct socket_stream *socket = owner;
-    if (err < 0) {
-        watch_for(socket, 0);
-        socket->is_broken = socket->is_readable = true;
+    (void)err;
+    bool is_news = false;
+    if (events & WATCH_READ && !socket->read_err) {
+        socket->is_ending = socket->is_ending || events & WATCH_END;
+        socket->is_readable = is_news = true;
+    }
+    if (events & WATCH_WRITE && socket->wants_room) {
+        socket->wants_room = false;
+        is_news = true;
+    }
+    if (is_news)
         stream_signal(&socket->stream);
-        return;
-    }
-    if (events & WATCH_READ) {
-        if (socket->is_unattended) {
-            watch_for(socket, socket->watched & ~WATCH_READ);
-        } else {
-            socket->is_readable = socket->is_unattended = true;
-            stream_signal(&socket->stream);
-        }
-    }
-    if (events & WATCH_WRITE) {
-        if (!socket->wants_room) {
-            watch_for(socket, socket->watched & ~WATCH_WRITE);
-        } else {
-            socket->wants_room = false;
-            stream_signal(&socket->stream);
-        }
-    }
 }
 
 static int socket_error(int fd)
 {
     int err = 0;
     socklen_t size = sizeof(err);
-    if (getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0 || err == 0)
-        return -ECONNRESET;
-    return -err;
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &err, &size) < 0 ? -ECONNRESET : -err;
 }
 
 static void end_reading(struct socket_stream *socket, int err)
 {
     socket->read_err = err;
     socket->is_readable = false;
-    watch_for(socket, socket->watched & ~WATCH_READ);
 }
 
 static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_t size,
@@ -108,22 +89,20 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
             end_reading(socket, -ENOMEM);
             return;
         }
-        /* A short read emptied the kernel's queue; an error may still be behind it. */
-        socket->is_readable = (size_t)size == asked || socket->is_broken;
-        watch_for(socket, socket->watched | (socket->is_broken ? 0 : WATCH_READ));
+        /* A short read emptied the kernel's queue: whatever comes now is told. */
+        socket->is_readable = (size_t)size == asked || socket->is_ending;
         return;
     }
     int err = size < 0 ? -errno : ERR_EOF;
     chunk_unref(chunk);
     if (err == -EINTR)
         return;
-    if (err == -EAGAIN && !socket->is_broken) {
-        socket->is_readable = false;
-        watch_for(socket, socket->watched | WATCH_READ);
-        return;
+    if (err == -EAGAIN) {
+        err = socket->is_ending ? socket_error(socket->fd) : 0;
+        socket->is_readable = socket->is_ending = false;
+        if (err == 0)
+            return;
     }
-    if (err == -EAGAIN)
-        err = socket_error(socket->fd);
     /* A failed write has used up the kernel's note of the reset, and reading then ends plainly. */
     if (err == ERR_EOF && socket->write_err)
         err = socket->write_err;
@@ -140,12 +119,11 @@ static void read_once(struct socket_stream *socket)
         return;
     struct chunk *chunk = chunk_new(socket->unread.pool, size);
     if (!chunk) {
-        if (held == 0 && !timer_is_active(&socket->retry))
-            timer_start(&socket->retry, NO_CHUNK_RETRY_MS);
+        if (held == 0)
+            try_again_soon(socket);
         return;
     }
     size_t asked = room < size ? room : size;
-    socket->is_unattended = false;
     after_read(socket, chunk, recv(socket->fd, chunk->data, asked, 0), asked);
 }
 
@@ -197,13 +175,12 @@ static ssize_t socket_write(struct stream *stream, const struct span *spans, int
     ssize_t taken = sendmsg(socket->fd, &message, MSG_NOSIGNAL);
     if (taken < 0 && errno != EAGAIN && errno != EINTR && errno != ENOBUFS)
         return fail_write(socket, -errno);
+    if (taken < 0 && errno != EAGAIN)
+        try_again_soon(socket); /* the socket is not full: nothing would be told */
     if (taken < 0)
         taken = 0;
     stall_wrote(&socket->stall);
-    if ((size_t)taken < total) {
-        socket->wants_room = true;
-        watch_for(socket, socket->watched | WATCH_WRITE);
-    }
+    socket->wants_room = (size_t)taken < total;
     return taken;
 }
 
@@ -268,13 +245,13 @@ int socket_stream_new(struct loop *loop, int fd, size_t buffer_bytes, struct str
     const int on = 1;
     if (!socket)
         return -ENOMEM;
-    int err = watch_open_for(loop, fd, WATCH_READ, on_ready, socket, &socket->watch);
+    int err = watch_open_for(loop, fd, WATCH_READ | WATCH_WRITE | WATCH_EDGE, on_ready, socket,
+                             &socket->watch);
     if (err < 0) {
         free(socket);
         return err;
     }
     socket->fd = fd;
-    socket->watched = WATCH_READ;
     setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
     buf_init(&socket->unread, loop_chunks(loop), buffer_bytes);
     timer_init(&socket->retry, loop, on_retry, socket);

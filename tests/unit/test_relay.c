@@ -285,6 +285,44 @@ static void test_a_greedy_flow_takes_turns(void **state)
     assert_int_equal(f->bytes.up, MUCH); /* and needs no wake to go on */
 }
 
+static uint64_t moved_up(const struct fixture *all, int count)
+{
+    uint64_t bytes = 0;
+    for (int i = 0; i < count; i++)
+        bytes += all[i].bytes.up;
+    return bytes;
+}
+
+/* Who asks a short question beside those that move much waits for a piece of theirs at most. */
+static void test_who_moves_little_goes_first(void **state)
+{
+    enum { GREEDY = 8, MUCH = 16 * 1024 * 1024 };
+    struct fixture *f = *state;
+    static uint8_t data[MUCH];
+    struct fixture greedy[GREEDY];
+    chunk_pool_set_limit(loop_chunks(f->loop), SIZE_MAX);
+    for (int i = 0; i < GREEDY; i++) {
+        greedy[i] = (struct fixture){.loop = f->loop,
+                                     .client = fake_stream_new(f->loop),
+                                     .upstream = fake_stream_new(f->loop)};
+        start(&greedy[i]);
+        fake_stream_feed(greedy[i].client, data, MUCH);
+    }
+    turn(f);
+    uint64_t before = moved_up(greedy, GREEDY);
+    fake_stream_feed(f->client, "question", 8);
+    loop_run_once(f->loop, 0);
+    assert_int_equal(f->bytes.up, 8);
+    uint64_t meanwhile = moved_up(greedy, GREEDY) - before;
+    assert_true(meanwhile > 0 && meanwhile < GREEDY * 128 * 1024);
+    for (int i = 0; i < GREEDY; i++) {
+        assert_true(greedy[i].bytes.up > 0);
+        relay_abort(greedy[i].relay);
+        fake_stream_free(greedy[i].client);
+        fake_stream_free(greedy[i].upstream);
+    }
+}
+
 #define relay_test(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 
 int main(void)
@@ -302,6 +340,7 @@ int main(void)
         relay_test(test_idle),
         relay_test(test_half_closed_and_idle),
         relay_test(test_a_greedy_flow_takes_turns),
+        relay_test(test_who_moves_little_goes_first),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
