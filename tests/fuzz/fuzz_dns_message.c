@@ -31,13 +31,22 @@ static void reply(const uint8_t *data, size_t size, const struct dns_question *q
            dns_message_query(1, question->name, question->qtype, to, sizeof(to)) > 0);
 }
 
-/* ldns goes on behind the name in a record, where the record's length says otherwise, and then
- * reads the rest of the message out of step: only of these types does it say the truth. */
-static bool is_read_in_step(const ldns_rr_list *answers)
+/* ldns goes on behind what it knows of a record, where the record's length says otherwise, and then
+ * reads the rest of the message out of step: only of these types does it say the truth, and where
+ * it finds as many bytes in each as that has. */
+static bool is_read_in_step(const uint8_t *data, size_t size, const ldns_rr_list *answers)
 {
+    struct dns_reader reader = {data, size, DNS_HEADER_BYTES};
+    struct dns_record record;
+    if (dns_skip_name(&reader) < 0)
+        return false;
+    reader.at += 4;
     for (size_t i = 0; i < ldns_rr_list_rr_count(answers); i++) {
         ldns_rr_type type = ldns_rr_get_type(ldns_rr_list_rr(answers, i));
-        if (type != LDNS_RR_TYPE_A && type != LDNS_RR_TYPE_AAAA && type != LDNS_RR_TYPE_CNAME)
+        if (dns_read_record(&reader, &record) < 0 || record.type != type)
+            return false;
+        if (type != LDNS_RR_TYPE_CNAME && !(type == LDNS_RR_TYPE_A && record.data_size == 4) &&
+            !(type == LDNS_RR_TYPE_AAAA && record.data_size == 16))
             return false;
     }
     return true;
@@ -76,7 +85,7 @@ static void judge_answer(const uint8_t *data, size_t size, const struct dns_ques
         const char *last = question->name;
         if (answer->alias_count)
             last = answer->aliases[answer->alias_count - 1];
-        if (is_read_in_step(ldns_pkt_answer(packet)))
+        if (is_read_in_step(data, size, ldns_pkt_answer(packet)))
             assert(answer->address_count <= count_addresses(packet, last));
         for (size_t i = 0; i < answer->address_count; i++)
             assert(answer->addresses[i].family == (question->qtype == DNS_A ? 4 : 6));
