@@ -240,8 +240,7 @@ static bool is_of_no_use(const uint8_t *answer)
     return rcode == DNS_SERVFAIL || rcode == DNS_REFUSED;
 }
 
-static void end(struct resolver_query *query, int err, uint8_t *answer, size_t size,
-                const struct endpoint *server)
+static void end(struct resolver_query *query, int err, uint8_t *answer, size_t size)
 {
     resolver_done_fn *on_done = query->on_done;
     void *owner = query->owner;
@@ -249,12 +248,7 @@ static void end(struct resolver_query *query, int err, uint8_t *answer, size_t s
     if (err == 0)
         memcpy(answer, query->bytes, 2); /* the asker's id */
     query_free(query);
-    on_done(owner, err, answer, size, server);
-}
-
-static const struct endpoint *server_of(const struct lane *lane)
-{
-    return &lane->query->resolver->config->servers[lane->server].server;
+    on_done(owner, err, answer, size);
 }
 
 static bool is_under_way(const struct resolver_query *query)
@@ -279,7 +273,7 @@ static void on_answer(void *owner, int err, uint8_t *answer, size_t size)
         return;
     if (is_useless && is_under_way(query))
         return; /* the other one may know */
-    end(query, err, answer, size, err < 0 ? NULL : server_of(lane));
+    end(query, err, answer, size);
 }
 
 /* The lane to use now: a free one, or else that which was asked first. */
@@ -318,7 +312,7 @@ static void on_slow(void *owner)
         timer_start(&query->slow, query->deadline_at_ms - now_ms) == 0)
         return;
     give_up_all(query);
-    end(query, -ETIMEDOUT, NULL, 0, NULL);
+    end(query, -ETIMEDOUT, NULL, 0);
 }
 
 /* --- the query ------------------------------------------------------------------------------- */
