@@ -113,6 +113,19 @@ static void end_direction(struct relay *relay, struct direction *direction, int 
     deferred_schedule(&relay->look);
 }
 
+/* The first `size` bytes of the spans: how many spans are left. */
+static int cut_spans(struct span *spans, int count, size_t size)
+{
+    for (int i = 0; i < count; i++) {
+        if (spans[i].size >= size) {
+            spans[i].size = size;
+            return i + 1;
+        }
+        size -= spans[i].size;
+    }
+    return count;
+}
+
 /* Move one direction on. Returns how much was moved, or why it cannot go on: the side that can no
  * longer be read. */
 static ssize_t move(struct relay *relay, struct direction *direction)
@@ -129,6 +142,7 @@ static ssize_t move(struct relay *relay, struct direction *direction)
             return count;
         if (count == 0)
             break;
+        count = cut_spans(spans, count, TURN_BYTES - moved);
         ssize_t taken = stream_write(direction->to, spans, count);
         if (taken < 0) {
             /* What that side had sent before it broke still has to arrive. */
