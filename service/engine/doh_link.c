@@ -9,11 +9,12 @@
 #include "proxy/socket_stream.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 enum { TRANSFERS_MAX = 1024, TUNNEL_BUFFER_BYTES = 64 * 1024, TUNNEL_IDLE_MS = 30000 };
@@ -31,6 +32,8 @@ struct doh_link {
     uint64_t heard; /* answers, ever */
     int door;
     struct watch *watch; /* of the door */
+    struct sockaddr_in door_at;
+    uint8_t expected[(UINT16_MAX + 1) / 8]; /* ports of ours that are not through it yet */
 };
 
 /* From a socket of libcurl's to the server. */
@@ -122,55 +125,103 @@ static int tunnel_new(struct doh_link *link, int fd)
     return 0;
 }
 
-/* An abstract name can be reached by every process of this network namespace. */
-static bool is_ours(int fd)
+static bool is_expected(const struct doh_link *link, uint16_t port)
 {
-    struct ucred peer;
-    socklen_t size = sizeof(peer);
+    return link->expected[port / 8] >> (port % 8) & 1;
+}
 
-    return getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &size) == 0 && peer.pid == getpid();
+static void expect(struct doh_link *link, uint16_t port, bool is_ours)
+{
+    uint8_t bit = (uint8_t)(1 << (port % 8));
+
+    if (is_ours)
+        link->expected[port / 8] |= bit;
+    else
+        link->expected[port / 8] &= (uint8_t)~bit;
+}
+
+/* Every process of this network namespace can reach the door: only ports that our sockets are bound
+ * to get in. */
+static bool is_ours(struct doh_link *link, const struct sockaddr_in *peer)
+{
+    uint16_t port = ntohs(peer->sin_port);
+    bool is_known = peer->sin_addr.s_addr == htonl(INADDR_LOOPBACK) && is_expected(link, port);
+
+    if (is_known)
+        expect(link, port, false);
+    return is_known;
 }
 
 static void on_door(void *owner, int events, int err)
 {
     struct doh_link *link = owner;
-    int fd = accept4(link->door, NULL, NULL, SOCK_NONBLOCK | SOCK_CLOEXEC);
+    struct sockaddr_in peer = {.sin_family = AF_INET};
+    socklen_t size = sizeof(peer);
+    int fd = accept4(link->door, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)events;
     (void)err;
-    if (fd >= 0 && (!is_ours(fd) || tunnel_new(link, fd) < 0))
+    if (fd >= 0 && (!is_ours(link, &peer) || tunnel_new(link, fd) < 0))
         close(fd);
 }
 
+/* A descriptor on any port of the loopback interface, and where that is. */
+static int bind_any(struct sockaddr_in *ret)
+{
+    struct sockaddr_in where = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    socklen_t size = sizeof(where);
+    int fd = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+
+    if (fd >= 0 && (bind(fd, (struct sockaddr *)&where, size) < 0 ||
+                    getsockname(fd, (struct sockaddr *)&where, &size) < 0)) {
+        int err = -errno;
+        close(fd);
+        return err;
+    }
+    *ret = where;
+    return fd >= 0 ? fd : -errno;
+}
+
 /* The socket that libcurl connects to, whatever address it has in mind. Before 7.89 it connects
- * also a socket that is said to be connected, so a socket pair would not do. */
+ * also a socket that is said to be connected, so a socket pair would not do; and it never uses a
+ * connection again whose peer has an address that it cannot print, so an abstract name would not.
+ */
 static int open_door(struct doh_link *link)
 {
-    struct sockaddr_un any = {.sun_family = AF_UNIX};
-    int err;
-
-    link->door = socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (link->door < 0 || bind(link->door, (struct sockaddr *)&any, sizeof(sa_family_t)) < 0 ||
-        listen(link->door, TRANSFERS_MAX) < 0)
+    link->door = bind_any(&link->door_at);
+    if (link->door < 0)
+        return link->door;
+    if (listen(link->door, TRANSFERS_MAX) < 0)
         return -errno;
-    err = watch_open(link->connector->loop, link->door, on_door, link, &link->watch);
+    int err = watch_open(link->connector->loop, link->door, on_door, link, &link->watch);
     return err < 0 ? err : watch_set(link->watch, WATCH_READ);
 }
 
 static curl_socket_t open_socket(void *owner, curlsocktype purpose, struct curl_sockaddr *address)
 {
-    const struct doh_link *link = owner;
-    struct sockaddr_un door;
-    socklen_t size = sizeof(door);
+    struct doh_link *link = owner;
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    int fd = bind_any(&at);
 
     (void)purpose;
-    if (getsockname(link->door, (struct sockaddr *)&door, &size) < 0)
+    if (fd < 0)
         return CURL_SOCKET_BAD;
-    address->family = AF_UNIX;
+    expect(link, ntohs(at.sin_port), true);
+    address->family = AF_INET;
     address->protocol = 0;
-    address->addrlen = size;
-    memcpy(&address->addr, &door, size); /* has room for any address */
-    return socket(AF_UNIX, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    address->addrlen = sizeof(link->door_at);
+    memcpy(&address->addr, &link->door_at, sizeof(link->door_at));
+    return fd;
+}
+
+static int close_socket(void *owner, curl_socket_t fd)
+{
+    struct sockaddr_in at = {.sin_family = AF_INET};
+    socklen_t size = sizeof(at);
+
+    if (getsockname(fd, (struct sockaddr *)&at, &size) == 0)
+        expect(owner, ntohs(at.sin_port), false);
+    return close(fd);
 }
 
 /* --- one question ---------------------------------------------------------------------------- */
@@ -190,6 +241,18 @@ static void transfer_free(struct doh_transfer *transfer)
     free(transfer);
 }
 
+/* RFC 8484 sec. 4.2.1: a page of whoever caught the connection is no answer. */
+static bool has_right_type(CURL *curl)
+{
+    static const char wanted[] = "application/dns-message";
+    const size_t size = sizeof(wanted) - 1;
+    const char *type = NULL;
+
+    curl_easy_getinfo(curl, CURLINFO_CONTENT_TYPE, &type);
+    return type && strncasecmp(type, wanted, size) == 0 &&
+           (!type[size] || strchr("; ", type[size]));
+}
+
 static void on_transfer_done(void *owner, CURLcode code)
 {
     struct doh_transfer *transfer = owner;
@@ -200,7 +263,8 @@ static void on_transfer_done(void *owner, CURLcode code)
     curl_easy_getinfo(transfer->curl, CURLINFO_RESPONSE_CODE, &status);
     if (code == CURLE_PEER_FAILED_VERIFICATION || code == CURLE_SSL_CONNECT_ERROR)
         err = ERR_TLS;
-    else if (code != CURLE_OK || status != HTTP_OK || transfer->size < HEADER_BYTES)
+    else if (code != CURLE_OK || status != HTTP_OK || transfer->size < HEADER_BYTES ||
+             !has_right_type(transfer->curl))
         err = ERR_PROTOCOL;
     else
         transfer->link->heard++;
@@ -247,6 +311,8 @@ static void set_options(struct doh_transfer *transfer)
         curl_easy_setopt(curl, CURLOPT_CAINFO, link->ca_file);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETFUNCTION, open_socket);
     curl_easy_setopt(curl, CURLOPT_OPENSOCKETDATA, link);
+    curl_easy_setopt(curl, CURLOPT_CLOSESOCKETFUNCTION, close_socket);
+    curl_easy_setopt(curl, CURLOPT_CLOSESOCKETDATA, link);
     curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, on_body);
     curl_easy_setopt(curl, CURLOPT_WRITEDATA, transfer);
 }

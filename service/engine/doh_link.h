@@ -1,6 +1,6 @@
 /* One DNS server, reached by HTTPS (RFC 8484) through whichever upstream carries it. Questions
  * share one HTTP/2 connection, which libcurl opens and closes as it sees fit; what it takes for a
- * network is one end of a socket pair of ours. */
+ * network is a port of our own. */
 #ifndef SERVICE_ENGINE_DOH_LINK_H
 #define SERVICE_ENGINE_DOH_LINK_H
 

@@ -121,6 +121,8 @@ def over_https_direct(lab):
         answers(lab)
         cached(lab, unbound.log_path)
     no_clear_dns(lab, captured)
+    ports = {packet[3] for packet in captured.packets() if packet[4:] == (DNS4, 443)}
+    check(len(ports) == 1, f"{len(ports)} connections for a few questions")
 
 
 def over_https_socks(lab):
