@@ -49,6 +49,19 @@ static inline void list_remove(struct list *node)
     list_init(node);
 }
 
+/* Takes the first out and returns it; NULL when there is none. What happens to the others meanwhile
+ * does not matter, so this is how to empty a list whose owners call back. */
+static inline struct list *list_take_first(struct list *head)
+{
+    struct list *first = head->next;
+    if (first == head)
+        return NULL;
+    head->next = first->next;
+    first->next->prev = head;
+    list_init(first);
+    return first;
+}
+
 /* Move all of `from` to the end of `to`. */
 static inline void list_splice(struct list *to, struct list *from)
 {

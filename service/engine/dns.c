@@ -180,11 +180,11 @@ static void answer_wait(struct dns *dns, struct dns_wait *wait, const uint8_t *s
 /* Returns how many. */
 static size_t answer_all(struct dns *dns, struct dns_job *job, const uint8_t *said, size_t size)
 {
+    struct list *first;
     size_t count = 0;
 
-    for (; !list_is_empty(&job->waits); count++) {
-        struct dns_wait *wait = list_item(job->waits.next, struct dns_wait, node);
-        list_remove(&wait->node);
+    for (; (first = list_take_first(&job->waits)); count++) {
+        struct dns_wait *wait = list_item(first, struct dns_wait, node);
         dns->waits--;
         answer_wait(dns, wait, said, size);
         free(wait);

@@ -76,13 +76,13 @@ static int is_shared_reverse(const char *name)
 
 static int is_zero_reverse(const char *name)
 {
-    enum { NIBBLES = 32 };
-    if ((name[0] != '0' && name[0] != '1') || strlen(name) != 2 * NIBBLES + strlen("ip6.arpa"))
+    static const size_t digits = 64; /* 32, each with its dot */
+    if ((name[0] != '0' && name[0] != '1') || strlen(name) != digits + strlen("ip6.arpa"))
         return 0;
-    for (size_t i = 1; i < NIBBLES; i++)
-        if (name[2 * i - 1] != '.' || name[2 * i] != '0')
+    for (size_t i = 2; i < digits; i += 2)
+        if (name[i - 1] != '.' || name[i] != '0')
             return 0;
-    return strcmp(name + 2 * NIBBLES, "ip6.arpa") == 0;
+    return strcmp(name + digits, "ip6.arpa") == 0;
 }
 
 static int compare(const void *name, const void *zone)
@@ -92,12 +92,13 @@ static int compare(const void *name, const void *zone)
 
 enum special_name special_name_find(const char *name)
 {
-    for (const char *at = name; at; at = strchr(at, '.')) {
+    const char *at = name;
+    do {
         const struct zone *zone;
         at += at > name; /* over the dot */
         zone = bsearch(at, zones, sizeof(zones) / sizeof(zones[0]), sizeof(zones[0]), compare);
         if (zone)
             return zone->is;
-    }
+    } while ((at = strchr(at, '.')));
     return is_shared_reverse(name) || is_zero_reverse(name) ? SPECIAL_ABSENT : SPECIAL_NONE;
 }

@@ -70,12 +70,31 @@ static void a_spliced_list_is_left_empty(void **state)
     assert_true(list_is_empty(&from));
 }
 
+static void the_first_can_be_taken(void **state)
+{
+    struct thing things[3] = {{.value = 0}, {.value = 1}, {.value = 2}};
+    struct list head;
+
+    (void)state;
+    list_init(&head);
+    assert_null(list_take_first(&head));
+    for (int i = 0; i < 3; i++)
+        list_append(&head, &things[i].node);
+    assert_ptr_equal(list_take_first(&head), &things[0].node);
+    assert_true(list_is_empty(&things[0].node)); /* in no list */
+    assert_values(&head, (const int[]){1, 2}, 2);
+    list_remove(&things[2].node);
+    assert_ptr_equal(list_take_first(&head), &things[1].node);
+    assert_null(list_take_first(&head));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(things_stay_in_order_and_leave_from_anywhere),
         cmocka_unit_test(a_visit_may_remove_what_it_sees),
         cmocka_unit_test(a_spliced_list_is_left_empty),
+        cmocka_unit_test(the_first_can_be_taken),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
