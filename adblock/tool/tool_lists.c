@@ -135,7 +135,7 @@ static void print_dropped(void *owner, size_t line, const char *text, size_t siz
 static void warn_of_format(const struct tool_list *list, struct filter_stats stats)
 {
     bool has_any = stats.names + stats.rules + stats.exceptions + stats.cosmetic > 0;
-    if (!has_any && stats.dropped > 0)
+    if (list->format != FILTER_AUTO && !has_any && stats.dropped > 0)
         fprintf(stderr,
                 "atlantic-filter: %s: none of its %zu lines is of the format \"%s\"; is another "
                 "--format meant?\n",
