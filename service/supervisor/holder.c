@@ -132,33 +132,40 @@ static void look_at_link(struct hunt *hunt, int proc_fd, const char *link)
     }
 }
 
-/* 0; -EACCES: it is not shown to us. */
-static int look_at_descriptors(struct hunt *hunt, int proc_fd)
+static DIR *open_descriptors(int proc_fd)
 {
-    char link[64];
     int fd = openat(proc_fd, "fd", O_RDONLY | O_DIRECTORY | O_CLOEXEC);
     DIR *dir = fd < 0 ? NULL : fdopendir(fd);
-    int err = dir ? 0 : -errno;
-    const struct dirent *entry;
     if (!dir && fd >= 0)
         close(fd);
-    for (size_t seen = 0; err == 0 && hunt->left > 0 && seen < hunt->descriptors_max; seen++) {
+    return dir;
+}
+
+/* False: it is not shown to us. */
+static bool look_at_descriptors(struct hunt *hunt, int proc_fd)
+{
+    char link[64];
+    DIR *dir = open_descriptors(proc_fd);
+    const struct dirent *entry;
+    bool is_shown = true;
+    if (!dir)
+        return errno != EACCES && errno != EPERM;
+    for (size_t seen = 0; is_shown && hunt->left > 0 && seen < hunt->descriptors_max; seen++) {
         entry = readdir(dir);
         if (!entry)
             break;
         if (entry->d_name[0] == '.')
             continue;
-        ssize_t size = readlinkat(fd, entry->d_name, link, sizeof(link) - 1);
+        ssize_t size = readlinkat(dirfd(dir), entry->d_name, link, sizeof(link) - 1);
         if (size > 0) {
             link[size] = '\0';
             look_at_link(hunt, proc_fd, link);
-        } else if (size < 0 && errno != ENOENT) {
-            err = -errno;
+        } else {
+            is_shown = errno != EACCES && errno != EPERM;
         }
     }
-    if (dir)
-        closedir(dir);
-    return err == -EPERM ? -EACCES : err;
+    closedir(dir);
+    return is_shown;
 }
 
 static bool is_wanted_user(const struct hunt *hunt, uid_t user)
@@ -180,8 +187,8 @@ static bool look_into(struct hunt *hunt, pid_t pid)
     if (proc_fd < 0)
         return false;
     if (fstat(proc_fd, &facts) == 0 && is_wanted_user(hunt, facts.st_uid)) {
-        int err = look_at_descriptors(hunt, proc_fd);
-        if (err == -EACCES && facts.st_uid != 0 && become(facts.st_uid, facts.st_gid)) {
+        bool is_shown = look_at_descriptors(hunt, proc_fd);
+        if (!is_shown && facts.st_uid != 0 && become(facts.st_uid, facts.st_gid)) {
             look_at_descriptors(hunt, proc_fd);
             become_root();
         }

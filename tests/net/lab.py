@@ -357,6 +357,8 @@ key = {self.dir}/leaf.key
 class Atlantic:
     """atlanticd in the host namespace, with its command line."""
 
+    wrapper = ()  # a command in front of it
+
     def __init__(self, lab, config, options, wait, build=BUILD):
         self.lab, self.build = lab, build
         self.run_dir, self.state_dir = f"{lab.dir}/run", f"{lab.dir}/state"
@@ -370,7 +372,7 @@ class Atlantic:
 
     def start(self, wait=True):
         self.process = self.lab.start(self.lab.host, [
-            f"{self.build}/bin/atlanticd", "--config", self.config, "--run-dir", self.run_dir,
+            *self.wrapper, f"{self.build}/bin/atlanticd", "--config", self.config, "--run-dir", self.run_dir,
             "--state-dir", self.state_dir, "--worker", f"{self.build}/bin/atlantic-worker", *self.options])
         if wait:
             wait_for("the service", self.is_up)

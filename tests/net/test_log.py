@@ -8,7 +8,7 @@ import subprocess
 import sys
 
 from configs import DIRECT, config
-from lab import WEB4, check, main, wait_for
+from lab import DNS4, WEB4, Atlantic, check, main, wait_for
 
 
 REGION = "region: US\n"  # where no consent is needed; that has a test of its own
@@ -69,6 +69,7 @@ def everything(lab):
     check(by_name["http"]["path"] == "/banner.js", f"{by_name}")
     answer = rows(atlantic, "--name", "web.example", "--kind", "dns")[0]
     check(answer["answer"] == WEB4, f"the answer: {answer}")
+    check(answer["upstream"] == f"{DNS4}:853", f"the server that gave it: {answer}")
     check(rows(atlantic, "--kind", "tcp")[0]["upstream"] == "direct", "the upstream")
     check({row["verdict"] for row in rows(atlantic, "--list", "test list")} == {"block"}, "by list")
     check(len(rows(atlantic, "--limit", "2")) == 2, "a limit")
@@ -165,6 +166,45 @@ def programs(lab):
     check("browser" in atlantic.cli("log", "--app", "browser").stdout, "the table")
 
 
+class Confined(Atlantic):
+    """With the capabilities that the unit file gives it, and no more."""
+
+    with open(f"{os.path.dirname(__file__)}/../../packaging/systemd/atlanticd.service.in",
+              encoding="ascii") as unit:
+        names = next(line for line in unit if line.startswith("CapabilityBoundingSet=")).strip()
+    rights = ",".join(f"+{name[4:].lower()}" for name in names.split("=")[1].split())
+    wrapper = ("setpriv", "--bounding-set", f"-all,{rights}", "--no-new-privs")
+
+
+def programs_by_the_unit(lab):
+    """With the unit's capabilities alone users' programs are named; of root's the user is known"""
+    lab.web()
+    lab.dns()
+    atlantic = Confined(lab, config(lab, [DIRECT], f"{REGION}query_log: {{mode: all}}\n"), (), True)
+    atlantic.on()
+    copy_program(lab, "curl", "browser")
+    open_page(lab, "browser", "web.example", user=12345)
+    row = wait_rows(atlantic, 1, "--app", "browser")[0]
+    check(row["user"] == 12345 and row["name"] == "web.example", f"{row}")
+    open_page(lab, "browser", "other.example")
+    row = wait_rows(atlantic, 1, "--name", "other.example", "--kind", "http")[0]
+    check(row["app"] == "" and row["user"] == 0, f"{row}")
+
+
+def several_workers(lab):
+    """Each of several workers asks for itself, and status counts what all of them wrote"""
+    atlantic = start(lab, more="workers: 2\n")
+    copy_program(lab, "curl", "browser")
+    for _ in range(8):
+        open_page(lab, "browser", "web.example")
+    found = wait_rows(atlantic, 8, "--app", "browser")
+    status = json.loads(atlantic.cli("status", "--json").stdout)
+    check(len(status["workers"]) == 2, f"{status['workers']}")
+    wait_for("all to be counted", lambda: json.loads(
+        atlantic.cli("status", "--json").stdout)["log"]["written"] >= len(found))
+    check(status_apps(atlantic)["named"] == 8, f"{status_apps(atlantic)}")
+
+
 def no_programs(lab):
     """A log that may not name programs does not ask for them"""
     atlantic = start(lab, "mode: all, apps: false")
@@ -210,4 +250,5 @@ def survives(lab):
 
 
 if __name__ == "__main__":
-    sys.exit(main("log", [everything, by_default, hashed, programs, no_programs, survives]))
+    sys.exit(main("log", [everything, by_default, hashed, programs, programs_by_the_unit,
+                          several_workers, no_programs, survives]))
