@@ -138,6 +138,25 @@ static void add_worker(cJSON *workers, const cJSON *status, unsigned number)
     cJSON_AddItemToArray(workers, worker);
 }
 
+static void raise_flag(cJSON *object, const cJSON *more, const char *name)
+{
+    if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(more, name)))
+        cJSON_ReplaceItemInObjectCaseSensitive(object, name, cJSON_CreateTrue());
+}
+
+/* All write into one file: its size is the same for each, as the latest saw it. */
+static void merge_log(cJSON *log, const cJSON *more)
+{
+    if (!cJSON_IsObject(log) || !cJSON_IsObject(more))
+        return;
+    add_figure(log, more, "written");
+    add_figure(log, more, "dropped");
+    add_figure(log, more, "lost");
+    raise_figure(log, more, "bytes");
+    raise_flag(log, more, "is_failing");
+    raise_flag(log, more, "was_damaged");
+}
+
 void control_merge_status(cJSON *result, const cJSON *more, unsigned number)
 {
     cJSON *workers = cJSON_GetObjectItemCaseSensitive(result, "workers");
@@ -148,6 +167,8 @@ void control_merge_status(cJSON *result, const cJSON *more, unsigned number)
     add_worker(workers, more, number);
     merge_counters(cJSON_GetObjectItemCaseSensitive(result, "counters"),
                    cJSON_GetObjectItemCaseSensitive(more, "counters"));
+    merge_log(cJSON_GetObjectItemCaseSensitive(result, "log"),
+              cJSON_GetObjectItemCaseSensitive(more, "log"));
     merge_upstreams(cJSON_GetObjectItemCaseSensitive(result, "upstreams"),
                     cJSON_GetObjectItemCaseSensitive(more, "upstreams"));
 }

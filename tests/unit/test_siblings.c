@@ -3,6 +3,7 @@
 #include "service/control/siblings.h"
 
 #include "service/control/control.h"
+#include "service/control/control_method.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -343,6 +344,34 @@ static void nonsense_from_a_sibling_counts_for_nothing(void **state)
     close(fds[1]);
 }
 
+static void merge_log(const char *own, const char *other, char *ret, size_t capacity)
+{
+    cJSON *result = cJSON_Parse(own), *more = cJSON_Parse(other);
+
+    control_merge_status(result, more, 1);
+    assert_true(cJSON_PrintPreallocated(cJSON_GetObjectItemCaseSensitive(result, "log"), ret,
+                                        (int)capacity, false));
+    cJSON_Delete(result);
+    cJSON_Delete(more);
+}
+
+static void the_log_is_that_of_all(void **state)
+{
+    static const char own[] = "{\"log\":{\"mode\":\"all\",\"written\":3,\"dropped\":1,\"lost\":0,"
+                              "\"bytes\":10,\"is_failing\":false,\"was_damaged\":true}}";
+    char text[256];
+
+    (void)state;
+    merge_log(own,
+              "{\"log\":{\"mode\":\"all\",\"written\":4,\"dropped\":0,\"lost\":2,\"bytes\":9,"
+              "\"is_failing\":true,\"was_damaged\":false}}",
+              text, sizeof(text));
+    assert_string_equal(text, "{\"mode\":\"all\",\"is_failing\":true,\"was_damaged\":true,"
+                              "\"written\":7,\"dropped\":1,\"lost\":2,\"bytes\":10}");
+    merge_log(own, "{\"log\":[\"written\"]}", text, sizeof(text));
+    assert_non_null(strstr(text, "\"written\":3"));
+}
+
 static void counting_is_told(void **state)
 {
     struct house *house = *state;
@@ -372,6 +401,7 @@ int main(void)
         in_house(one_that_is_silent_is_not_waited_for_long),
         in_house(a_client_may_leave_while_it_waits),
         in_house(nonsense_from_a_sibling_counts_for_nothing),
+        in_house(the_log_is_that_of_all),
         in_house(counting_is_told),
         in_house(it_may_be_silent_for_long),
     };
