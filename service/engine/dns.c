@@ -154,11 +154,11 @@ static ssize_t make_answer(struct dns *dns, const struct ask *ask, const uint8_t
 }
 
 static void trace(struct dns *dns, const struct ask *ask, uint64_t told_before,
-                  const uint8_t *answer, size_t size)
+                  const uint8_t *answer, size_t size, const struct endpoint *server)
 {
     if (ask->is_traced)
         dns_trace(dns->policy.decisions, &ask->asked, told_before, answer, size,
-                  loop_now_ms(dns->connector->loop) - ask->asked_at_ms);
+                  loop_now_ms(dns->connector->loop) - ask->asked_at_ms, server);
 }
 
 /* `said` NULL: no server could. */
@@ -172,7 +172,7 @@ static void answer_wait(struct dns *dns, struct dns_wait *wait, const uint8_t *s
                        : dns_message_error(asked->query, asked->size, DNS_SERVFAIL, to, sizeof(to));
 
     if (made > 0)
-        trace(dns, &wait->ask, told, to, (size_t)made);
+        trace(dns, &wait->ask, told, to, (size_t)made, wait->job->server);
     if (made > 0)
         wait->on_answer(wait->owner, to, (size_t)made);
 }
@@ -208,6 +208,7 @@ static bool answer_stale(struct dns *dns, struct dns_job *job)
 
     if (size < 0)
         return false;
+    job->server = NULL; /* it is not what that one said, if any */
     dns->stats.stale += answer_all(dns, job, said, (size_t)size);
     return true;
 }
@@ -422,7 +423,7 @@ ssize_t dns_ask(struct dns *dns, const void *query, size_t size, const struct dn
     uint64_t told = dns->policy.decisions->told;
     ssize_t made = ask_by_policy(dns, &ask, true, asker, to, capacity, ret);
     if (made > 0)
-        trace(dns, &ask, told, to, (size_t)made);
+        trace(dns, &ask, told, to, (size_t)made, NULL);
     return made;
 }
 

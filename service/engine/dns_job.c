@@ -54,12 +54,14 @@ void dns_jobs_done(struct dns_jobs *jobs)
     map_done(&jobs->map);
 }
 
-static void on_resolved(void *owner, int err, uint8_t *bytes, size_t size)
+static void on_resolved(void *owner, int err, uint8_t *bytes, size_t size,
+                        const struct endpoint *server)
 {
     struct dns_job *job = owner;
     struct dns_jobs *jobs = job->jobs;
 
     job->query = NULL;
+    job->server = server;
     timer_stop(&job->slow);
     job_close(job);
     jobs->on_done(jobs->owner, job, err, bytes, size);
@@ -73,7 +75,7 @@ void dns_jobs_fail(struct dns_jobs *jobs, int err)
     while ((first = list_take_first(&jobs->all))) {
         struct dns_job *job = list_item(first, struct dns_job, in_all);
         resolver_cancel(job->query);
-        on_resolved(job, err, NULL, 0);
+        on_resolved(job, err, NULL, 0, NULL);
     }
 }
 

@@ -20,10 +20,11 @@ struct dns_job {
     struct list in_all;
     struct dns_jobs *jobs;
     struct dns_question question;
-    struct resolver_query *query; /* NULL once it has been answered */
-    struct list waits;            /* the asker's */
-    bool goes_on;                 /* also when nobody waits */
-    bool is_slow;                 /* on_slow was called */
+    struct resolver_query *query;  /* NULL once it has been answered */
+    const struct endpoint *server; /* who answered, for on_done; NULL: nobody */
+    struct list waits;             /* the asker's */
+    bool goes_on;                  /* also when nobody waits */
+    bool is_slow;                  /* on_slow was called */
     struct timer slow;
 };
 

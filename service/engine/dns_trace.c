@@ -35,7 +35,7 @@ static const char *describe(const uint8_t *answer, size_t size, struct text *tex
 }
 
 void dns_trace(struct decisions *decisions, const struct dns_asked *asked, uint64_t told_before,
-               const uint8_t *answer, size_t size, uint64_t took_ms)
+               const uint8_t *answer, size_t size, uint64_t took_ms, const struct endpoint *server)
 {
     struct decision decision = {.kind = "dns",
                                 .name = asked->question.name,
@@ -43,10 +43,12 @@ void dns_trace(struct decisions *decisions, const struct dns_asked *asked, uint6
                                 .caller = asked->caller,
                                 .qtype = asked->question.qtype,
                                 .took_ms = took_ms};
+    char from[ENDPOINT_TEXT_MAX];
     struct text text;
 
     if (!decisions->wants_passes || decisions->told != told_before)
         return;
     decision.answer = describe(answer, size, &text);
+    decision.upstream = server ? endpoint_format(server, from) : NULL;
     decisions_passed(decisions, &decision);
 }

@@ -240,7 +240,8 @@ static bool is_of_no_use(const uint8_t *answer)
     return rcode == DNS_SERVFAIL || rcode == DNS_REFUSED;
 }
 
-static void end(struct resolver_query *query, int err, uint8_t *answer, size_t size)
+static void end(struct resolver_query *query, int err, uint8_t *answer, size_t size,
+                const struct endpoint *server)
 {
     resolver_done_fn *on_done = query->on_done;
     void *owner = query->owner;
@@ -248,7 +249,12 @@ static void end(struct resolver_query *query, int err, uint8_t *answer, size_t s
     if (err == 0)
         memcpy(answer, query->bytes, 2); /* the asker's id */
     query_free(query);
-    on_done(owner, err, answer, size);
+    on_done(owner, err, answer, size, server);
+}
+
+static const struct endpoint *server_of(const struct lane *lane)
+{
+    return &lane->query->resolver->config->servers[lane->server].server;
 }
 
 static bool is_under_way(const struct resolver_query *query)
@@ -273,7 +279,7 @@ static void on_answer(void *owner, int err, uint8_t *answer, size_t size)
         return;
     if (is_useless && is_under_way(query))
         return; /* the other one may know */
-    end(query, err, answer, size);
+    end(query, err, answer, size, err < 0 ? NULL : server_of(lane));
 }
 
 /* The lane to use now: a free one, or else that which was asked first. */
@@ -312,7 +318,7 @@ static void on_slow(void *owner)
         timer_start(&query->slow, query->deadline_at_ms - now_ms) == 0)
         return;
     give_up_all(query);
-    end(query, -ETIMEDOUT, NULL, 0);
+    end(query, -ETIMEDOUT, NULL, 0, NULL);
 }
 
 /* --- the query ------------------------------------------------------------------------------- */

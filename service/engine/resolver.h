@@ -19,9 +19,10 @@ struct resolver *resolver_new(struct connector *connector, const struct config_d
 /* Queries under way end without a call. */
 void resolver_free(struct resolver *resolver);
 
-/* err 0 and the answer, with the query's own id, borrowed until return; or -ETIMEDOUT, or the error
- * of the last server. */
-typedef void resolver_done_fn(void *owner, int err, uint8_t *answer, size_t size);
+/* err 0 and the answer, with the query's own id, and the server that gave it, borrowed until
+ * return; or -ETIMEDOUT, or the error of the last server, and `server` NULL. */
+typedef void resolver_done_fn(void *owner, int err, uint8_t *answer, size_t size,
+                              const struct endpoint *server);
 
 /* Copies the query. One on_done, from the loop, none after resolver_cancel. */
 int resolver_start(struct resolver *resolver, const void *query, size_t size,

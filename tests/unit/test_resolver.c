@@ -56,13 +56,15 @@ static int teardown(void **state)
     return 0;
 }
 
-static void on_done(void *owner, int err, uint8_t *answer, size_t size)
+static void on_done(void *owner, int err, uint8_t *answer, size_t size,
+                    const struct endpoint *server)
 {
     struct lab *lab = owner;
 
     lab->query = NULL;
     lab->done++;
     lab->err = err;
+    assert_true((server != NULL) == (err == 0));
     if (err < 0)
         return;
     assert_true(size > 12);

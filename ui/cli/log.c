@@ -90,13 +90,15 @@ static int fetch(const struct cli *cli, double since_ms, double after, int limit
     return CLI_OK;
 }
 
-/* What made it so: the rule of its list, the answer, or the upstream. */
+/* What made it so: the rule of its list, the answer and the server that gave it, or the upstream.
+ */
 static const char *why(const cJSON *row, char *to, size_t capacity)
 {
     if (*text_at(row, "list"))
         snprintf(to, capacity, "%s: %s", text_at(row, "list"), text_at(row, "rule"));
     else
-        snprintf(to, capacity, "%s%s%s", text_at(row, "answer"),
+        snprintf(to, capacity, "%s%s%s%s", text_at(row, "answer"),
+                 *text_at(row, "answer") && *text_at(row, "upstream") ? " " : "",
                  *text_at(row, "upstream") ? "by " : "", text_at(row, "upstream"));
     return to;
 }
