@@ -264,6 +264,11 @@ const struct filter *engine_filter(const struct engine *engine)
     return rules->filter ? rules->filter : lists_filter(engine->lists);
 }
 
+void engine_look(struct engine *engine)
+{
+    health_look(&engine->health);
+}
+
 void engine_status(const struct engine *engine, struct engine_status *ret)
 {
     const struct traffic *traffic = &engine->traffic;

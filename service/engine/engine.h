@@ -95,6 +95,8 @@ struct engine_status {
     struct filter_stats filter;
     struct chunk_pool_stats buffers;
 };
+/* Somebody looks at how we stand: find out where nothing was heard for a while. See health_look. */
+void engine_look(struct engine *engine);
 void engine_status(const struct engine *engine, struct engine_status *ret);
 size_t engine_upstreams(const struct engine *engine, struct pool_member *ret, size_t max);
 

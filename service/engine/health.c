@@ -6,6 +6,7 @@
 #include <string.h>
 
 enum { RETRY_FIRST_MS = 1000, RETRY_LAST_MS = 30000, MEMBERS_MAX = 64 };
+enum { GOOD_MS = 10000, DOUBTS_MAX = 3 }; /* as many failures in a row as trip the pool */
 
 static void probe(void *owner);
 
@@ -39,6 +40,7 @@ void health_start(struct health *health)
 {
     health_stop(health);
     health->is_running = true;
+    health->doubts_left = 0;
     health->state = HEALTH_CONNECTING;
     health->reason[0] = health->upstream[0] = '\0';
     health->on_report(health->owner, HEALTH_CONNECTING, "", "");
@@ -117,12 +119,24 @@ static void try_later(struct health *health)
         health->retry_ms = RETRY_LAST_MS;
 }
 
+/* After a probe that failed: until it works, or, if one that is "on" was only looked at, a few
+ * times. */
+static void try_again(struct health *health)
+{
+    if (health->doubts_left > 0)
+        health->doubts_left--;
+    if (health->state != HEALTH_ON || health->doubts_left > 0)
+        try_later(health);
+}
+
 void health_note(struct health *health, int err)
 {
     if (!health->is_running)
         return;
     if (err == 0) {
         timer_stop(&health->retry);
+        health->good_at_ms = loop_now_ms(health->connector->loop);
+        health->doubts_left = 0;
         if (health->state != HEALTH_ON)
             report(health, HEALTH_ON, "", healthy_upstream(health));
         return;
@@ -156,10 +170,9 @@ static void on_probed(void *owner, struct stream *stream, struct upstream *upstr
     (void)upstream;
     health->probe = NULL;
     stream_close(stream);
-    if (health->state == HEALTH_ON)
-        return;
-    report_trouble(health, err);
-    try_later(health);
+    if (health->state != HEALTH_ON)
+        report_trouble(health, err);
+    try_again(health);
 }
 
 static void probe(void *owner)
@@ -168,7 +181,7 @@ static void probe(void *owner)
     const struct endpoint *target = &health->targets[health->next_target];
     int err;
 
-    if (health->probe || health->state == HEALTH_ON)
+    if (health->probe || (health->state == HEALTH_ON && health->doubts_left == 0))
         return;
     health->next_target = (health->next_target + 1) % health->target_count;
     err = connect_start(health->connector, target, on_probed, health, &health->probe);
@@ -176,6 +189,18 @@ static void probe(void *owner)
         /* Nobody may be asked now; why, was told before, by whoever knew it. */
         if (pool_members(health->connector->pool, &(struct pool_member){0}, 1) == 0)
             report_trouble(health, err);
-        try_later(health);
+        try_again(health);
     }
+}
+
+void health_look(struct health *health)
+{
+    uint64_t now_ms = loop_now_ms(health->connector->loop);
+
+    if (!health->is_running || health->state != HEALTH_ON || health->doubts_left > 0 ||
+        health->probe || now_ms - health->good_at_ms < GOOD_MS)
+        return;
+    health->doubts_left = DOUBTS_MAX;
+    health->retry_ms = RETRY_FIRST_MS;
+    timer_start(&health->retry, 0);
 }

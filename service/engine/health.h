@@ -1,6 +1,8 @@
 /* How we stand towards the upstreams, in a word and a reason, for status and tray: connecting, on,
  * blocked (a person must act), failing (we keep trying). While it is not "on", it probes: one
- * connection to a DNS server, through whichever upstream the pool offers. */
+ * connection to a DNS server, through whichever upstream the pool offers. While it is, traffic
+ * tells; where there is none, a probe when somebody looks, and so nothing at all while nobody does.
+ */
 #ifndef SERVICE_ENGINE_HEALTH_H
 #define SERVICE_ENGINE_HEALTH_H
 
@@ -27,6 +29,8 @@ struct health {
     struct connect *probe;
     struct timer retry;
     uint64_t retry_ms;
+    uint64_t good_at_ms;  /* when a dial worked last */
+    unsigned doubts_left; /* probes that may still fail before we leave it at "on" */
     health_report_fn *on_report;
     void *owner;
 };
@@ -43,6 +47,9 @@ void health_stop(struct health *health);
 void health_note(struct health *health, int err);
 /* Something stands in the way that no dial can tell (a name that cannot be looked up). */
 void health_complain(struct health *health, const char *upstream, int err);
+/* Somebody wants to know: where it is "on" and nothing was heard for a while, find out. What comes
+ * of it is reported, and seen by who looks again. */
+void health_look(struct health *health);
 /* A new chance: probe now. */
 void health_retry(struct health *health);
 

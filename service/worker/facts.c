@@ -27,6 +27,7 @@ static void tell_state(void *owner, struct control_state *ret)
     const struct facts *facts = owner;
     struct engine_status status;
 
+    engine_look(facts->engine);
     engine_status(facts->engine, &status);
     *ret = (struct control_state){
         .state = status.has_tun ? state_text(status.state) : "off",

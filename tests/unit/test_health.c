@@ -233,6 +233,46 @@ static void test_the_only_one_dies(void **state)
     assert_int_equal(lab->state, HEALTH_ON);
 }
 
+/* --- nothing to do --- */
+
+static void test_who_looks_finds_out(void **state)
+{
+    struct lab *lab = *state;
+
+    use(lab, "proxy", &lab->proxy.address);
+    start(lab);
+    wait_state(lab, HEALTH_ON);
+    size_t probes = lab->proxy.accepted;
+    health_look(&lab->health); /* known well enough */
+    engine_lab_pass(&lab->engine, 9000);
+    health_look(&lab->health);
+    engine_lab_settle(&lab->engine);
+    assert_int_equal(lab->proxy.accepted, probes);
+    engine_lab_pass(&lab->engine, 2000);
+    health_look(&lab->health);
+    health_look(&lab->health);
+    engine_lab_wait_size(&lab->engine, &lab->proxy.accepted, probes + 1);
+    engine_lab_settle(&lab->engine);
+    assert_int_equal(lab->state, HEALTH_ON);
+    engine_lab_pass(&lab->engine, 100000); /* and nothing more while nobody looks */
+    assert_int_equal(lab->proxy.accepted, probes + 1);
+}
+
+static void test_a_dead_one_is_noticed_without_traffic(void **state)
+{
+    struct lab *lab = *state;
+
+    use(lab, "proxy", &lab->proxy.address);
+    start(lab);
+    wait_state(lab, HEALTH_ON);
+    loopback_server_close(&lab->proxy);
+    engine_lab_pass(&lab->engine, 60000);
+    assert_int_equal(lab->state, HEALTH_ON); /* nobody asked */
+    health_look(&lab->health);
+    wait_state(lab, HEALTH_FAILING);
+    loopback_server_open(&lab->proxy, lab->engine.loop, loopback_socks5, &lab->proxy_code);
+}
+
 /* --- from outside --- */
 
 static void test_a_complaint_stays_until_something_better_is_known(void **state)
@@ -303,6 +343,8 @@ int main(void)
         lab_test(test_and_none_at_all),
         lab_test(test_another_one_carries_on),
         lab_test(test_the_only_one_dies),
+        lab_test(test_who_looks_finds_out),
+        lab_test(test_a_dead_one_is_noticed_without_traffic),
         lab_test(test_a_complaint_stays_until_something_better_is_known),
         lab_test(test_targets_take_turns),
         lab_test(test_nothing_after_the_end),
