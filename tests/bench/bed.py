@@ -25,7 +25,7 @@ FLOWS_SOCKS_PORT = 1081
 MARK = 438
 SERVER_PROCESSES, SOCKS_PROCESSES = 2, 3
 
-SYSCTLS = ("net.ipv4.ip_local_port_range=16384 65535", "net.ipv4.tcp_max_tw_buckets=2000",
+SYSCTLS = ("net.ipv4.ip_local_port_range=10000 65535", "net.ipv4.tcp_max_tw_buckets=2000",
            "net.core.somaxconn=32768", "net.ipv4.tcp_max_syn_backlog=32768",
            "net.ipv4.conf.all.rp_filter=0", "net.ipv4.conf.default.rp_filter=0",
            "net.ipv6.conf.default.accept_dad=0",

@@ -133,16 +133,19 @@ misc: {{tcp-buffer-size: 65536, udp-copy-buffer-nums: 32, limit-nofile: 1000000}
 class AtlanticItself(Candidate):
     """The real program as a user runs it: both halves, default list, pool, counters, fence."""
 
-    def __init__(self, bed, name, build=None, settings="", is_direct=False, socks_port=SOCKS_PORT):
+    def __init__(self, bed, name, build=None, settings="", is_direct=False, socks_port=SOCKS_PORT,
+                 is_pipelined=False, workers=1):
         super().__init__(bed, name)
         self.is_direct, self.build, self.settings = is_direct, build or bed.build, settings
-        self.socks_port = socks_port
+        self.socks_port, self.is_pipelined, self.workers = socks_port, is_pipelined, workers
         self.atlantic = None
 
     def config(self):
         upstream = "{kind: direct}" if self.is_direct else \
-            f"{{kind: socks5, server: '{self.house.gateway}:{self.socks_port}', udp: true}}"
-        return (f"upstreams:\n  - {upstream}\n"
+            (f"{{kind: socks5, server: '{self.house.gateway}:{self.socks_port}', udp: true, "
+             f"pipelined: {'true' if self.is_pipelined else 'false'}}}")
+        workers = f"workers: {self.workers}\n" if self.workers > 1 else ""
+        return (f"upstreams:\n  - {upstream}\n{workers}"
                 f"dns:\n  servers: ['tls://{TARGET}#dns.example']\n"
                 f"{self.settings}")
 

@@ -1,11 +1,11 @@
 /* The far end: discards, floods, echoes, over TCP and UDP on one port. Several processes share it,
  * so that each stays below its limit of open files. */
+#include "gro.h"
 #include "load.h"
 
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
-#include <netinet/udp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -14,10 +14,6 @@
 #include <sys/mman.h>
 #include <sys/prctl.h>
 #include <unistd.h>
-
-#ifndef UDP_GRO
-#define UDP_GRO 104
-#endif
 
 enum { LISTENER = 'L', DATAGRAMS = 'D', UDP_SOCKET_BYTES = 8 * 1024 * 1024, UDP_TURN = 64 };
 
@@ -78,39 +74,17 @@ static void flood(int fd, const char *order, const struct sockaddr_storage *to, 
     _exit(0);
 }
 
-/* Datagrams that came together are counted together. */
-static ssize_t receive(int fd, struct sockaddr_storage *ret_from, socklen_t *ret_from_size,
-                       uint64_t *ret_count)
-{
-    char control[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {load_buffer, LOAD_BUFFER_BYTES};
-    struct msghdr message = {.msg_name = ret_from,
-                             .msg_namelen = sizeof(*ret_from),
-                             .msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof(control)};
-    ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT);
-    *ret_from_size = message.msg_namelen;
-    *ret_count = 1;
-    for (struct cmsghdr *note = CMSG_FIRSTHDR(&message); note; note = CMSG_NXTHDR(&message, note))
-        if (note->cmsg_level == SOL_UDP && note->cmsg_type == UDP_GRO) {
-            int each;
-            memcpy(&each, CMSG_DATA(note), sizeof(each));
-            *ret_count = ((uint64_t)size + (uint64_t)each - 1) / (uint64_t)each;
-        }
-    return size;
-}
-
 static void serve_datagrams(int fd)
 {
     for (int i = 0; i < UDP_TURN; i++) {
         struct sockaddr_storage from;
         socklen_t from_size;
-        uint64_t count;
-        ssize_t size = receive(fd, &from, &from_size, &count);
+        size_t each;
+        ssize_t size = gro_receive(fd, load_buffer, LOAD_BUFFER_BYTES, &from, &from_size, &each);
         if (size < 0)
             return;
+        /* What came together is counted apart. */
+        uint64_t count = each > 0 ? ((uint64_t)size + each - 1) / each : 1;
         if (load_buffer[0] == LOAD_DISCARD)
             __atomic_add_fetch(discarded, count, __ATOMIC_RELAXED);
         else if (load_buffer[0] == LOAD_ECHO)
@@ -131,7 +105,7 @@ static int open_port(int kind)
     setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &on, sizeof(on));
     if (kind == SOCK_DGRAM) {
         setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
-        setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
+        gro_enable(fd);
     }
     if (bind(fd, (struct sockaddr *)&load_target, load_target_size) < 0 ||
         (kind == SOCK_STREAM && listen(fd, 4096) < 0))

@@ -96,6 +96,8 @@ def about(options, busy, extra):
     if "hev" in extra:
         rivals.append("hev-socks5-tunnel (MTU 8500, pipelined)")
     priority = ", hence real-time priority for all" if options.realtime else ""
+    many = (f", with three workers {options.idle_many:,} and {options.flows_many:,} UDP flows"
+            if options.flows_many else "")
     return (f"{time.strftime('%Y-%m-%d')}, {machine()}; others took {busy:.0f} % of it before the "
             f"run{priority}. Medians of {options.rounds} rounds of {options.seconds:g} s; \"the idle "
-            f"ones\" are {options.idle:,} connections. Rivals: {', '.join(rivals)}.")
+            f"ones\" are {options.idle:,} connections{many}. Rivals: {', '.join(rivals)}.")

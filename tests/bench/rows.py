@@ -2,7 +2,7 @@
 
 import time
 
-from bed import status_number
+from bed import numbers, status_number
 from lab import Failed
 
 UDP_BYTES, UDP_PER_SECOND = 1200, 104167  # 1 Gbit/s
@@ -11,6 +11,8 @@ DRIPS_PER_SECOND = 10000
 WIDE = 4000
 SEGMENT_BYTES = 100
 SETTLE_SECONDS, IDLE_SECONDS = 15, 10
+FLOWS_SECONDS, FLOWS_SETTLE_SECONDS = 0.5, 1.5
+FLOWS_SETTINGS = "timeouts: {udp_idle: 1s}\n"
 
 
 def bulk(direction, streams):
@@ -80,6 +82,10 @@ def flood_down(candidate, seconds):
 
 
 def datagram_flows(candidate, seconds):
+    """Each takes two descriptors of the worker's while it lives, and here a process may have no more
+    than twenty thousand: so a short while, when the last ones have gone."""
+    time.sleep(FLOWS_SETTLE_SECONDS)
+    seconds = min(seconds, FLOWS_SECONDS)
     said = candidate.load("udp-flows", 64, seconds)
     return {"": said["rate"], "lost": said["lost"]}
 
@@ -106,10 +112,13 @@ def rest(candidates):
                           "worker": sum(workers)}
 
 
-def hold_datagrams(flows):
+def hold_datagrams(flows, processes=1):
+    """All at a time, from several processes where one may not have so many files."""
     def measure(candidate, _):
-        said = candidate.load("udp-hold", flows)
-        return {"": said["again"] / flows * 100}
+        loads = [candidate.background_load("udp-hold", flows // processes)
+                 for _ in range(processes)]
+        again = sum(numbers(load.communicate()[0]).get("again", 0) for load in loads)
+        return {"": again / (flows // processes * processes) * 100}
     return measure
 
 
@@ -132,7 +141,9 @@ MEASUREMENTS = {
     "udp64": (small_datagrams, ("plain-udp", "direct")),
     "udp-up": (flood_up, ("path", "direct", "atlantic", "hev")),
     "udp-down": (flood_down, ("path", "direct", "atlantic", "hev")),
-    "udp-flows": (datagram_flows, ("path", "flows-direct", "flows")),
+    "conn-many": (connections, ("many", "many-idle")),
+    "wide-many": (wide, ("many", "many-idle")),
+    "udp-flows": (datagram_flows, ("path", "flows-direct", "flows", "flows-pipelined")),
     "uso": (segments, ("direct",)),
 }
 GROUPS = {
@@ -142,9 +153,10 @@ GROUPS = {
     "small": ("drip", "udp64"),
     "udp": ("udp-up", "udp-down", "udp-flows", "uso", "udp-hold"),
     "memory": ("memory",),
+    "many": ("conn-many", "wide-many", "udp-hold-many"),
     "rest": ("rest",),
 }
-ONCE = ("rest", "memory", "udp-hold")
+ONCE = ("rest", "memory", "udp-hold", "udp-hold-many")
 
 
 class AtLeast:
@@ -215,6 +227,14 @@ def table():
         Row("wide", f"requests over {WIDE:,} connections", "1/s"),
         Row("wide", "the same beside the idle ones, to none idle", "1/s", AtLeast(0.85), "idle",
             "atlantic"),
+        Row("conn-many", "3 workers, new connections beside idle ones, to none idle", "1/s",
+            AtLeast(0.9), "many-idle", "many"),
+        Row("wide-many", f"3 workers, requests over {WIDE:,} beside idle ones, to none idle",
+            "1/s", AtLeast(0.85), "many-idle", "many"),
+        Row("memory.alive", "3 workers, idle connections that are alive", "%", AtLeast(100),
+            "many-idle", None),
+        Row("memory.each", "3 workers, RSS per idle connection", "KB", AtMost(2.5), "many-idle",
+            None),
         Row("memory.each", "worker's RSS per idle connection", "KB", AtMost(2.5), "idle", None),
         Row("memory.returned", "of it returned after they closed", "%", AtLeast(90), "idle", None),
         Row("drip", f"{DRIPS_PER_SECOND:,} writes of 1 B a second, CPU", "us each", AtMost(1.5)),
@@ -228,7 +248,11 @@ def table():
     rows += [
         Row("udp-flows", "new UDP flows, direct", "1/s", AtLeast(15000), "flows-direct", None),
         Row("udp-flows", "new UDP flows, SOCKS5", "1/s", AtLeast(15000), "flows", None),
+        Row("udp-flows", "new UDP flows, SOCKS5, pipelined", "1/s", AtLeast(15000),
+            "flows-pipelined", None),
         Row("udp-hold", "UDP flows open at a time, all alive", "%", AtLeast(100), "direct", None),
+        Row("udp-hold-many", "3 workers, UDP flows open at a time, all alive", "%", AtLeast(100),
+            "many-direct", None),
         Row("uso", f"datagrams of {SEGMENT_BYTES} B read from the TUN (USO)", "1/s",
             AtLeast(1e6), "direct", None),
         Row("uso.out", "of them passed on to the server", "1/s", None, "direct", None),

@@ -2,6 +2,7 @@
  * be what loses them. Two sockets, one towards the client and one towards the targets. */
 #include "socks_udp.h"
 
+#include "gro.h"
 #include "relay_pair.h"
 
 #include <netinet/udp.h>
@@ -12,7 +13,6 @@
 
 #ifndef UDP_SEGMENT
 #define UDP_SEGMENT 103
-#define UDP_GRO     104
 #endif
 
 enum {
@@ -30,25 +30,13 @@ struct socks_udp {
 
 static uint8_t batch[BATCH_BYTES];
 
-/* Size of what came, and of each datagram in it. */
 static ssize_t receive(int fd, struct sockaddr_in *ret_from, size_t *ret_each)
 {
-    char control[CMSG_SPACE(sizeof(int))];
-    struct iovec part = {.iov_base = batch, .iov_len = sizeof(batch)};
-    struct msghdr message = {.msg_name = ret_from,
-                             .msg_namelen = sizeof(*ret_from),
-                             .msg_iov = &part,
-                             .msg_iovlen = 1,
-                             .msg_control = control,
-                             .msg_controllen = sizeof(control)};
-    ssize_t size = recvmsg(fd, &message, MSG_DONTWAIT);
-    *ret_each = size > 0 ? (size_t)size : 0;
-    for (struct cmsghdr *note = CMSG_FIRSTHDR(&message); note; note = CMSG_NXTHDR(&message, note))
-        if (note->cmsg_level == SOL_UDP && note->cmsg_type == UDP_GRO) {
-            int each;
-            memcpy(&each, CMSG_DATA(note), sizeof(each));
-            *ret_each = (size_t)each;
-        }
+    struct sockaddr_storage from;
+    socklen_t from_size;
+    ssize_t size = gro_receive(fd, batch, sizeof(batch), &from, &from_size, ret_each);
+    if (size >= 0)
+        memcpy(ret_from, &from, sizeof(*ret_from));
     return size;
 }
 
@@ -147,13 +135,12 @@ static void on_server(struct source *source, uint32_t events)
 
 static int open_socket(struct sockaddr_in *at)
 {
-    const int on = 1;
     const int bytes = SOCKET_BYTES;
     socklen_t size = sizeof(*at);
     int fd = socket(AF_INET, SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (fd < 0)
         return -1;
-    setsockopt(fd, SOL_UDP, UDP_GRO, &on, sizeof(on));
+    gro_enable(fd);
     setsockopt(fd, SOL_SOCKET, SO_RCVBUFFORCE, &bytes, sizeof(bytes));
     setsockopt(fd, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof(bytes));
     if (bind(fd, (struct sockaddr *)at, sizeof(*at)) == 0 &&

@@ -10,7 +10,7 @@ Needs root and a release build; makes namespaces named bench<pid>-*, and takes t
                     [--hev PATH] [--redsocks PATH] [--before BUILD_FOLDER] [--realtime] [--json FILE]
                     [--write]
 
-groups: tcp latency conn small udp memory rest
+groups: tcp latency conn small udp memory many rest
 """
 import argparse
 import json
@@ -26,7 +26,10 @@ from candidates import (AtlanticItself, Candidate, Hev, Plain, PlainUdp, Redsock
 from lab import Failed
 
 IDLE = 20000
-HOLD_FLOWS = 50000
+MANY_WORKERS = 3  # so that none needs more files than a process may have
+# An application's socket has a port and so has ours, of the 64k that one host has: more than half
+# as many flows cannot be there, however many the limits allow.
+HOLD_FLOWS = 25200
 SPARE_FILES = 300
 MEMORY_CROWD = 1000  # fewer do not show
 
@@ -59,6 +62,8 @@ def parse(argv):
     if options.quick:
         options.rounds, options.seconds = 1, 0.3
         options.idle = min(options.idle, 2000)
+    options.idle_many = options.idle // MANY_WORKERS * MANY_WORKERS
+    options.flows_many = 0  # told when they were there
     return options
 
 
@@ -79,6 +84,8 @@ def participants(names):
         found |= set(rows.MEASUREMENTS[name][1]) if name in rows.MEASUREMENTS else set()
     if "memory" in names:
         found.add("idle")
+    if "udp-hold-many" in names:
+        found.add("many-direct")
     if set(names) & {"rest", "udp-hold"}:
         found.add("direct")
     return found
@@ -100,8 +107,8 @@ def invite(bed, options, names):
     """name -> candidate, in the order of the table."""
     who = participants(names)
 
-    def atlantic(name, build=None, **how):
-        return AtlanticItself(bed, name, build, options.settings, **how)
+    def atlantic(name, build=None, settings="", **how):
+        return AtlanticItself(bed, name, build, options.settings + settings, **how)
     makers = {
         "path": lambda: Candidate(bed, "path"),
         "plain": lambda: Plain(bed, "plain"),
@@ -112,9 +119,16 @@ def invite(bed, options, names):
         "before": lambda: atlantic("before", options.before) if options.before else None,
         "atlantic": lambda: atlantic("atlantic"),
         "idle": lambda: atlantic("idle"),
+        "many": lambda: atlantic("many", workers=MANY_WORKERS),
+        "many-idle": lambda: atlantic("many-idle", workers=MANY_WORKERS),
+        "many-direct": lambda: atlantic("many-direct", is_direct=True, workers=MANY_WORKERS),
         "direct": lambda: atlantic("direct", is_direct=True),
-        "flows": lambda: atlantic("flows", socks_port=FLOWS_SOCKS_PORT),
-        "flows-direct": lambda: atlantic("flows-direct", is_direct=True),
+        "flows": lambda: atlantic("flows", settings=rows.FLOWS_SETTINGS,
+                                  socks_port=FLOWS_SOCKS_PORT),
+        "flows-pipelined": lambda: atlantic("flows-pipelined", settings=rows.FLOWS_SETTINGS,
+                                            socks_port=FLOWS_SOCKS_PORT, is_pipelined=True),
+        "flows-direct": lambda: atlantic("flows-direct", settings=rows.FLOWS_SETTINGS,
+                                         is_direct=True),
     }
     present = {}
     for name, make in makers.items():
@@ -159,12 +173,12 @@ def settled(measure_kib, quiet_seconds=12, seconds=40):
 
 
 class Crowd:
-    """Idle connections through the candidate `idle`, and the memory that they take."""
+    """Idle connections through a candidate, from several processes, and the memory that they take."""
 
-    def __init__(self, candidate, count):
-        self.candidate, self.count = candidate, count
+    def __init__(self, candidate, count, processes=1):
+        self.candidate, self.each, self.count = candidate, count // processes, count
         self.before_kib = self.held_kib = 0
-        self.process = None
+        self.processes = [None] * processes
 
     def gather(self):
         candidate = self.candidate
@@ -172,26 +186,31 @@ class Crowd:
         time.sleep(1)
         self.before_kib = candidate.worker_rss_kib()
         began = time.monotonic()
-        self.process = candidate.background_load("hold", self.count)
-        self.process.stdout.readline()
+        self.processes = [candidate.background_load("hold", self.each) for _ in self.processes]
+        for process in self.processes:
+            process.stdout.readline()
         time.sleep(1)
         self.held_kib = candidate.worker_rss_kib()
         note(f"{self.count:,} idle connections opened in {time.monotonic() - began - 1:.1f} s, "
              f"{self.held_kib - self.before_kib:,} KiB")
 
     def are_alive(self):
-        self.process.stdin.write("?")
-        self.process.stdin.flush()
-        return self.process.stdout.readline() == f"count={self.count}\n"
+        for process in self.processes:
+            process.stdin.write("?")
+            process.stdin.flush()
+        return all(process.stdout.readline() == f"count={self.each}\n"
+                   for process in self.processes)
 
     def leave(self, results):
         candidate = self.candidate
         alive = self.are_alive()
-        self.process.communicate("")
+        for process in self.processes:
+            process.communicate("")
         after_kib = settled(candidate.worker_rss_kib)
         taken = self.held_kib - self.before_kib
         returned = 100 * (self.held_kib - after_kib) / max(taken, 1)
         note(f"after they closed: {after_kib - self.before_kib:+,} KiB; all alive: {alive}")
+        results.add("memory", candidate.name, {"alive": 100 * alive})
         if alive and self.count >= MEMORY_CROWD:
             results.add("memory", candidate.name, {"each": taken * 1024 / self.count / 1000,
                                                    "returned": min(returned, 100)})
@@ -211,22 +230,41 @@ def run_rounds(present, results, names, options):
                  " ".join(f"{who}={report.number(value)}" for who, value in said.items()))
 
 
+def hold_flows(present, results, names, options, files_limit):
+    """As many as one worker may have files for, and the full number over several."""
+    scale = 10 if options.quick else 1
+    for name, candidate, most, processes in (
+            ("udp-hold", "direct", files_limit - SPARE_FILES, 1),
+            ("udp-hold-many", "many-direct", HOLD_FLOWS, MANY_WORKERS)):
+        if name in names:
+            flows = min(HOLD_FLOWS, most) // scale // processes * processes
+            options.flows_many = flows if processes > 1 else options.flows_many
+            share = attempt(results, name, present[candidate],
+                            rows.hold_datagrams(flows, processes), 0)
+            note(f"{flows:,} UDP flows open at a time, {processes} workers: {share} % alive")
+
+
+def beside_crowd(present, who, count, processes, results, names, options):
+    """One crowd after the other: upstream and servers have files for one."""
+    crowd = Crowd(present[who], count, processes) if who in present else None
+    if crowd:
+        crowd.gather()
+    run_rounds(present, results, names, options)
+    if crowd:
+        crowd.leave(results)
+
+
 def measure(bed, options, names, results):
     present = invite(bed, options, names)
     if "rest" in names:
         measure_rest(present, results)
-    crowd = None
-    if "idle" in present:
-        crowd = Crowd(present["idle"], min(options.idle, bed.files_limit - rows.WIDE - SPARE_FILES))
-        options.idle = crowd.count
-        crowd.gather()
-    run_rounds(present, results, names, options)
-    if "udp-hold" in names:
-        flows = min(HOLD_FLOWS, bed.files_limit - SPARE_FILES) // (10 if options.quick else 1)
-        share = attempt(results, "udp-hold", present["direct"], rows.hold_datagrams(flows), 0)
-        note(f"{flows:,} UDP flows open at a time: {share} % alive")
-    if crowd:
-        crowd.leave(results)
+    options.idle = min(options.idle, bed.files_limit - rows.WIDE - SPARE_FILES)
+    many = rows.GROUPS["many"]
+    beside_crowd(present, "idle", options.idle, 1, results,
+                 [name for name in names if name not in many], options)
+    beside_crowd(present, "many-idle", options.idle_many, MANY_WORKERS, results,
+                 [name for name in names if name in many], options)
+    hold_flows(present, results, names, options, bed.files_limit)
     return [name for name in ("redsocks", "hev", "before") if name in present]
 
 
