@@ -70,8 +70,8 @@ static void print_verdict(const struct filter *filter, const struct verdict *ver
 {
     static char list[LIST_TEXT_MAX], rule[RULE_TEXT_MAX];
     filter_describe(filter, verdict, host, list, sizeof(list), rule, sizeof(rule));
-    for (char *c = rule; *c; c++)
-        *c = *c == '\t' ? ' ' : *c; /* columns stay columns */
+    for (char *c = rule; (c = strchr(c, '\t'));)
+        *c = ' '; /* columns stay columns */
     printf("%s\t%s\t%s", actions[verdict->action], rule, list);
 }
 
