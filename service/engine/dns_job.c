@@ -70,10 +70,9 @@ static void on_resolved(void *owner, int err, uint8_t *bytes, size_t size,
 
 void dns_jobs_fail(struct dns_jobs *jobs, int err)
 {
-    struct list *first;
-
-    while ((first = list_take_first(&jobs->all))) {
-        struct dns_job *job = list_item(first, struct dns_job, in_all);
+    /* Not list_take_first: job_close asks whether it is still in the list. */
+    while (!list_is_empty(&jobs->all)) {
+        struct dns_job *job = list_item(jobs->all.next, struct dns_job, in_all);
         resolver_cancel(job->query);
         on_resolved(job, err, NULL, 0, NULL);
     }
