@@ -183,20 +183,20 @@ static size_t send_room(const struct tcp_stream *tcp)
     return left < tcp->pcb->snd_buf ? left : tcp->pcb->snd_buf;
 }
 
-/* Returns how much of `size` bytes lwIP took. Its lengths are 16 bits wide. */
-static size_t write_span(struct tcp_stream *tcp, const struct span *span, size_t size, bool is_last)
+/* Returns how much lwIP took. Its lengths are 16 bits wide. */
+static size_t write_span(struct tcp_stream *tcp, const struct span *span, bool is_last)
 {
     bool is_held = may_hold(span);
     size_t done = 0;
-    while (done < size) {
-        size_t part = size - done;
+    while (done < span->size) {
+        size_t part = span->size - done;
         if (part > UINT16_MAX)
             part = UINT16_MAX;
         size_t room = send_room(tcp);
         if (part > room)
             part = room;
         u8_t flags = is_held ? 0 : TCP_WRITE_FLAG_COPY;
-        if (!is_last || done + part < size)
+        if (!is_last || done + part < span->size)
             flags |= TCP_WRITE_FLAG_MORE;
         if (part == 0 || held_reserve(&tcp->held) < 0 ||
             tcp_write(tcp->pcb, span->data + done, (u16_t)part, flags) != ERR_OK)
@@ -207,13 +207,6 @@ static size_t write_span(struct tcp_stream *tcp, const struct span *span, size_t
     return done;
 }
 
-/* Of much only whole segments are taken: the rest, a small packet behind each large one, stays with
- * the writer for the moment until it writes again, with more if it has more. */
-static size_t worth_taking(const struct tcp_stream *tcp, size_t offered)
-{
-    return offered < tcp->segment_size ? offered : offered - offered % tcp->segment_size;
-}
-
 static ssize_t tcp_stream_write(struct stream *stream, const struct span *spans, int count)
 {
     struct tcp_stream *tcp = tcp_stream_of(stream);
@@ -222,18 +215,12 @@ static ssize_t tcp_stream_write(struct stream *stream, const struct span *spans,
         return tcp->err;
     if (tcp->is_finished || !tcp->pcb)
         return -EPIPE;
-    size_t offered = spans_size(spans, count);
-    size_t left = worth_taking(tcp, offered);
-    if (left < offered)
-        stream_signal(stream);
     tcp_enter(tcp);
     tcp->wants_room = false;
-    for (int i = 0; i < count && left > 0 && !tcp->wants_room; i++) {
-        size_t size = spans[i].size < left ? spans[i].size : left;
-        size_t part = write_span(tcp, &spans[i], size, size == left);
+    for (int i = 0; i < count && !tcp->wants_room; i++) {
+        size_t part = write_span(tcp, &spans[i], i + 1 == count);
         taken += part;
-        left -= part;
-        tcp->wants_room = part < size;
+        tcp->wants_room = part < spans[i].size;
     }
     /* Whole segments leave while their bytes are in the cache; the rest waits for more, until the
      * end of the turn (lwIP's Nagle makes the difference, and is off again afterwards). */
