@@ -89,8 +89,11 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
             end_reading(socket, -ENOMEM);
             return;
         }
-        /* A short read emptied the kernel's queue: whatever comes now is told. */
+        /* A short read emptied the kernel's queue, and whatever comes now is told. Of what is left
+         * there nobody will tell again: an owner that goes on only when woken is woken. */
         socket->is_readable = (size_t)size == asked || socket->is_ending;
+        if (socket->is_readable)
+            stream_signal(&socket->stream);
         return;
     }
     int err = size < 0 ? -errno : ERR_EOF;
