@@ -12,7 +12,7 @@
 #include <stdlib.h>
 
 enum {
-    TURN_BYTES = 128 * 1024,        /* what one direction moves in one go */
+    TURN_BYTES = 256 * 1024,        /* what one direction moves in one go */
     GREEDY_BYTES = 64 * 1024,       /* whoever has moved more than this lately is greedy; */
     FORGET_BYTES_PER_MS = 8 * 1024, /* "lately": so much is forgotten */
     REMEMBER_MAX_BYTES = 256 * 1024,
@@ -142,7 +142,7 @@ static ssize_t move(struct relay *relay, struct direction *direction)
             return count;
         if (count == 0)
             break;
-        count = cut_spans(spans, count, TURN_BYTES - moved);
+        count = cut_spans(spans, count, TURN_BYTES);
         ssize_t taken = stream_write(direction->to, spans, count);
         if (taken < 0) {
             /* What that side had sent before it broke still has to arrive. */
