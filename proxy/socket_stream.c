@@ -90,16 +90,20 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
             return;
         }
         /* A short read emptied the kernel's queue, and whatever comes now is told. Of what is left
-         * there nobody will tell again: an owner that goes on only when woken is woken. */
+         * there nobody will tell again: an owner that goes on only when woken is woken, but not to
+         * read ahead of what it can pass on. */
+        bool was_empty = buf_size(&socket->unread) == (size_t)size;
         socket->is_readable = (size_t)size == asked || socket->is_ending;
-        if (socket->is_readable)
+        if (socket->is_ending || (socket->is_readable && was_empty))
             stream_signal(&socket->stream);
         return;
     }
     int err = size < 0 ? -errno : ERR_EOF;
     chunk_unref(chunk);
-    if (err == -EINTR)
+    if (err == -EINTR) {
+        stream_signal(&socket->stream);
         return;
+    }
     if (err == -EAGAIN) {
         err = socket->is_ending ? socket_error(socket->fd) : 0;
         socket->is_readable = socket->is_ending = false;

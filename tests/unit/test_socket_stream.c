@@ -108,6 +108,38 @@ static void test_more_arrives_behind_unread_bytes(void **state)
     assert_memory_equal(got, "abcd", 4);
 }
 
+/* Who wants one byte more than a read brings, and waits to be woken for it, is. */
+static void test_more_than_one_read_was_there(void **state)
+{
+    static char data[CHUNK_LARGE_BYTES + 1], got[sizeof(data)];
+    struct fixture *f = *state;
+    const int room = 4 * CHUNK_LARGE_BYTES;
+    setsockopt(f->peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
+    memset(data, 'x', sizeof(data));
+    send_all(f->peer, data, sizeof(data));
+    wait_for_wake(f);
+    while (stream_gather(f->stream, got, sizeof(got)) < (ssize_t)sizeof(got))
+        wait_for_wake(f);
+    settle(f);
+}
+
+/* The first half of an answer and the end behind it come at once. */
+static void test_the_end_comes_with_the_bytes(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    send_all(f->peer, "half", 4);
+    close(f->peer);
+    f->peer = -1;
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 4);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 4);
+    stream_consume(f->stream, 4);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), ERR_EOF);
+    settle(f);
+}
+
 static void test_holds_nothing_while_idle(void **state)
 {
     struct fixture *f = *state;
@@ -318,6 +350,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_reads_what_was_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_arrives_behind_unread_bytes, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_more_than_one_read_was_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_the_end_comes_with_the_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_holds_nothing_while_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_reads_stay_in_their_chunk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_unread_bytes_stop_at_the_limit, set_up, tear_down),
