@@ -1,9 +1,11 @@
 #include "service/supervisor/inquiries.h"
 
+#include "service/supervisor/crew.h"
 #include "service/supervisor/holder.h"
 #include "service/supervisor/netlink.h"
 #include "service/supervisor/socket_owner.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <linux/netlink.h>
 #include <stdio.h>
@@ -16,7 +18,9 @@ enum {
     KNOWN_MAX = 256, /* a power of two */
     KNOWN_MS = 60000,
     UNKNOWN_MS = 5000, /* what was not found is not looked for again so soon */
+    PER_SECOND = 500,  /* questions of one worker; an honest one asks no more (askers.h) */
     SEARCH_MAX_MS = 300,
+    PATIENCE_MS = 500, /* the worker's: what is answered later is of no use to it */
     REST_FACTOR =
         4, /* each look is followed by a rest that is so much longer: a fifth of one core */
 };
@@ -27,6 +31,12 @@ enum { NOBODY = -1 };
 struct inquiry {
     int worker;
     uint32_t number;
+    uint64_t asked_at_ms;
+};
+
+struct rate {
+    uint64_t second; /* of which `in_second` were asked */
+    unsigned in_second;
 };
 
 /* By inode; the kernel counts those up, so that none is another socket's soon. */
@@ -41,8 +51,9 @@ struct inquiries {
     inquiries_fn *on_answer;
     void *owner;
     struct netlink *diag; /* opened with the first question */
+    struct rate rates[CREW_MAX];
     struct known known[KNOWN_MAX];
-    /* Those who wait for the next search, and what they want. */
+    /* Those who wait for the next search, oldest first, and what they want. */
     struct inquiry waiting[WAITING_MAX];
     struct holder_wanted wanted[WAITING_MAX];
     size_t waiting_count;
@@ -96,6 +107,27 @@ static void keep(struct inquiries *inquiries, const struct holder_wanted *found)
     memcpy(known->name, found->name, sizeof(known->name));
 }
 
+/* --- who waits ------------------------------------------------------------------------------- */
+
+static bool is_late(const struct inquiries *inquiries, const struct inquiry *inquiry)
+{
+    return loop_now_ms(inquiries->loop) - inquiry->asked_at_ms >= PATIENCE_MS;
+}
+
+/* Those whose asker has given up are not searched for: it may have asked as many again already. */
+static void drop_late(struct inquiries *inquiries)
+{
+    size_t late = 0, left;
+    while (late < inquiries->waiting_count && is_late(inquiries, &inquiries->waiting[late]))
+        late++;
+    if (late == 0)
+        return;
+    left = inquiries->waiting_count - late;
+    memmove(inquiries->waiting, inquiries->waiting + late, left * sizeof(inquiries->waiting[0]));
+    memmove(inquiries->wanted, inquiries->wanted + late, left * sizeof(inquiries->wanted[0]));
+    inquiries->waiting_count = left;
+}
+
 /* --- the search ------------------------------------------------------------------------------ */
 
 static void search_or_rest(struct inquiries *inquiries);
@@ -118,7 +150,8 @@ static void on_searched(void *owner)
     for (size_t i = 0; i < inquiries->sought_count; i++) {
         const struct holder_wanted *found = &inquiries->sought[i];
         keep(inquiries, found);
-        answer(inquiries, &inquiries->seekers[i], (int32_t)found->user, found->name);
+        if (!is_late(inquiries, &inquiries->seekers[i]))
+            answer(inquiries, &inquiries->seekers[i], (int32_t)found->user, found->name);
     }
     if (took_ms > 0)
         timer_start(&inquiries->rest, took_ms * REST_FACTOR);
@@ -127,8 +160,10 @@ static void on_searched(void *owner)
 
 static void search_or_rest(struct inquiries *inquiries)
 {
-    if (inquiries->waiting_count == 0 || inquiries->is_searching ||
-        timer_is_active(&inquiries->rest))
+    if (inquiries->is_searching || timer_is_active(&inquiries->rest))
+        return;
+    drop_late(inquiries);
+    if (inquiries->waiting_count == 0)
         return;
     inquiries->sought_count = inquiries->waiting_count;
     memcpy(inquiries->seekers, inquiries->waiting, sizeof(inquiries->seekers));
@@ -176,12 +211,24 @@ static int find_owner(struct inquiries *inquiries, const struct ipc_message *ask
     return err < 0 ? err : socket_owner_find(inquiries->diag, &wanted, ret);
 }
 
+/* Each question costs this thread a conversation with the kernel, whoever asks and whatever for. */
+static bool is_within_rate(struct inquiries *inquiries, unsigned worker)
+{
+    uint64_t second = loop_now_ms(inquiries->loop) / 1000;
+    assert(worker < CREW_MAX);
+    struct rate *rate = &inquiries->rates[worker];
+    if (rate->second != second)
+        *rate = (struct rate){.second = second};
+    return rate->in_second++ < PER_SECOND;
+}
+
 void inquiries_ask(struct inquiries *inquiries, unsigned worker, const struct ipc_message *asked,
                    bool is_allowed)
 {
-    const struct inquiry inquiry = {(int)worker, asked->flag};
+    const struct inquiry inquiry = {(int)worker, asked->flag, loop_now_ms(inquiries->loop)};
     struct socket_owner owner;
-    if (!is_allowed || find_owner(inquiries, asked, &owner) < 0) {
+    if (!is_allowed || !is_within_rate(inquiries, worker) ||
+        find_owner(inquiries, asked, &owner) < 0) {
         answer(inquiries, &inquiry, -1, "");
         return;
     }
@@ -191,6 +238,7 @@ void inquiries_ask(struct inquiries *inquiries, unsigned worker, const struct ip
         keep(inquiries, &wanted);
         known = slot_of(inquiries, wanted.inode);
     }
+    drop_late(inquiries);
     if (known || inquiries->waiting_count == WAITING_MAX)
         answer(inquiries, &inquiry, (int32_t)owner.user, known ? known->name : "");
     else

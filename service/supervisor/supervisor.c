@@ -133,7 +133,7 @@ static void answer_admission(struct supervisor *supervisor, unsigned number,
 static void on_owner_known(void *owner, unsigned number, const struct ipc_message *message)
 {
     struct supervisor *supervisor = owner;
-    worker_send(crew_worker(supervisor->crew, number), message, NULL, 0);
+    worker_offer(crew_worker(supervisor->crew, number), message);
 }
 
 /* Without a log that shows programs no worker has a reason to ask. */

@@ -310,16 +310,28 @@ void worker_restart(struct worker *worker)
         worker_start(worker);
 }
 
+static int try_to_send(struct worker *worker, const struct ipc_message *message, const int *fds,
+                       size_t count)
+{
+    if (worker->wire < 0 || worker->is_stopping)
+        return 0;
+    int err = ipc_send(worker->wire, message, fds, count);
+    return err == -EPIPE || err == -ECONNRESET ? 0 : err; /* its end is told by SIGCHLD */
+}
+
 void worker_send(struct worker *worker, const struct ipc_message *message, const int *fds,
                  size_t count)
 {
-    if (worker->wire < 0 || worker->is_stopping)
-        return;
-    int err = ipc_send(worker->wire, message, fds, count);
+    int err = try_to_send(worker, message, fds, count);
     if (err == -EAGAIN)
         end(worker, "does not read what it is told");
-    else if (err < 0 && err != -EPIPE && err != -ECONNRESET) /* its end is told by SIGCHLD */
+    else if (err < 0)
         end(worker, "cannot be told anything");
+}
+
+void worker_offer(struct worker *worker, const struct ipc_message *message)
+{
+    (void)try_to_send(worker, message, NULL, 0);
 }
 
 pid_t worker_pid(const struct worker *worker)

@@ -48,6 +48,8 @@ void worker_restart(struct worker *worker);
 /* A message it cannot take is the end of it: a full wire is a worker that hangs. */
 void worker_send(struct worker *worker, const struct ipc_message *message, const int *fds,
                  size_t count);
+/* A message that it can do without: dropped where the wire is full. */
+void worker_offer(struct worker *worker, const struct ipc_message *message);
 
 pid_t worker_pid(const struct worker *worker);     /* 0 while there is none */
 bool worker_is_ready(const struct worker *worker); /* it said IPC_READY */
