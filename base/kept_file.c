@@ -187,3 +187,9 @@ int kept_file_put_aside(const struct kept_file *file)
 {
     return file->dir_fd < 0 ? -ENOENT : rename_durably(file, file->name, file->damaged_name);
 }
+
+bool kept_file_was_put_aside(const struct kept_file *file)
+{
+    return file->dir_fd >= 0 &&
+           faccessat(file->dir_fd, file->damaged_name, F_OK, AT_SYMLINK_NOFOLLOW) == 0;
+}

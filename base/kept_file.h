@@ -6,6 +6,7 @@
 
 #include "base/loop.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum { KEPT_FILE_NAME_MAX = 31 };
@@ -25,5 +26,7 @@ int kept_file_read(const struct kept_file *file, size_t limit, char **ret_text, 
 int kept_file_write(const struct kept_file *file, const char *text, size_t size);
 /* Out of the way, as NAME.damaged; replaces the one before. 0 or < 0. */
 int kept_file_put_aside(const struct kept_file *file);
+/* Was one put aside, ever? */
+bool kept_file_was_put_aside(const struct kept_file *file);
 
 #endif

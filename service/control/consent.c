@@ -18,7 +18,7 @@ struct consent {
     char region[CONSENT_REGION_MAX];
     bool is_required, is_wanted;
     struct consent_record record;
-    bool is_damaged; /* there is a file, but it says nothing */
+    bool is_damaged; /* something was recorded, but cannot be read */
     bool is_unkept;  /* withdrawn, but the disk does not know: it is not asked any more */
     bool has_folder;
     loop_fn *on_change;
@@ -39,12 +39,13 @@ static int read_record(const struct consent *consent, struct consent_record *ret
     return err;
 }
 
-/* What cannot be read is no consent: nothing may be kept in the hope that it was given. */
+/* What cannot be read is no consent: nothing may be kept in the hope that it was given. That goes
+ * for one that was put aside and has no successor too: the disk was full when it was withdrawn. */
 static void take_record(struct consent *consent)
 {
     struct consent_record record = {.count = 0};
     int err = read_record(consent, &record);
-    bool is_damaged = err < 0 && err != -ENOENT;
+    bool is_damaged = err < 0 && (err != -ENOENT || kept_file_was_put_aside(consent->file));
     if (is_damaged && !consent->is_damaged)
         log_error("the record of consent to the query log cannot be read, so there is none; see: "
                   "atlantic consent err=\"%s\"",
@@ -59,7 +60,7 @@ static int write_record(const struct consent *consent, const struct consent_reco
     size_t size = consent_record_format(record, text);
     if (!consent->has_folder)
         return -ENOENT;
-    if (consent->is_damaged)
+    if (consent->is_damaged)                /* or put aside already */
         kept_file_put_aside(consent->file); /* what is left of the history */
     return kept_file_write(consent->file, text, size);
 }
@@ -115,6 +116,8 @@ void consent_close(struct consent *consent)
 void consent_set_terms(struct consent *consent, const char *region, bool is_required,
                        bool is_wanted)
 {
+    if (!consent)
+        return;
     snprintf(consent->region, sizeof(consent->region), "%s", region ? region : "");
     consent->is_required = is_required;
     consent->is_wanted = is_wanted;
@@ -122,15 +125,17 @@ void consent_set_terms(struct consent *consent, const char *region, bool is_requ
 
 /* --- what it means --------------------------------------------------------------------------- */
 
+/* A no is a no in every region, and what cannot be read may have been one. */
 bool consent_permits(const struct consent *consent)
 {
-    enum consent_state state = state_of(consent);
-    return state == CONSENT_GIVEN || (!consent->is_required && state != CONSENT_WITHDRAWN);
+    enum consent_state state = consent ? state_of(consent) : CONSENT_DAMAGED;
+    bool may_be_no = state == CONSENT_WITHDRAWN || state == CONSENT_DAMAGED;
+    return state == CONSENT_GIVEN || (!may_be_no && !consent->is_required);
 }
 
 bool consent_is_missing(const struct consent *consent)
 {
-    return consent->is_wanted && !consent_permits(consent);
+    return consent && consent->is_wanted && !consent_permits(consent);
 }
 
 struct consent_facts consent_facts(const struct consent *consent)

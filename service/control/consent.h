@@ -1,5 +1,6 @@
 /* Consent to the query log: asked for where the region's row of the policy table says so, recorded
- * in the worker's folder, obeyed by all workers. Whoever withdrew it is obeyed in every region.
+ * in the worker's folder, obeyed by all workers. Whoever withdrew it is obeyed in every region, and
+ * so is a record that cannot be read: it may have said so.
  * Without a record that can be read, for the text as it is now, there is no consent. */
 #ifndef SERVICE_CONTROL_CONSENT_H
 #define SERVICE_CONTROL_CONSENT_H
@@ -17,6 +18,8 @@ int consent_open(struct loop *loop, int dir_fd, const struct consent_text *text,
                  void *owner, struct consent **ret);
 void consent_close(struct consent *consent); /* NULL is accepted */
 
+/* NULL, where none could be opened, is accepted by the next three: nothing is permitted then, and
+ * nobody can be asked. */
 /* What the configuration says: the region ("" or NULL: not known), whether consent is required
  * there, and whether a log is wanted at all. Required until it is told. */
 void consent_set_terms(struct consent *consent, const char *region, bool is_required,

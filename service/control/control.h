@@ -170,7 +170,7 @@ struct control_options {
     struct usage *usage;                 /* borrowed; NULL: no ledger */
     struct siblings *siblings;           /* borrowed; NULL: there are no other workers to ask */
     struct query_log *query_log;         /* borrowed; NULL: none */
-    struct consent *consent;             /* borrowed; NULL: nobody is asked for it */
+    struct consent *consent;             /* borrowed; NULL: it cannot be asked for */
 };
 
 struct control_stats {

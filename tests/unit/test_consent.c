@@ -308,6 +308,8 @@ static void test_a_damaged_record_is_no_consent(void **state)
     assert_null(consent_facts(lab->consent).event);
     consent_set_terms(lab->consent, "", true, true);
     assert_true(consent_is_missing(lab->consent));
+    consent_set_terms(lab->consent, "US", false, true);
+    assert_state(lab, CONSENT_DAMAGED, false); /* it may have been a no */
     assert_int_equal(consent_give(lab->consent, USER, AT + 1), 0);
     assert_true(has_file(lab, "consent.damaged")); /* for whoever wants to look */
     restart(lab, &text1);
@@ -379,7 +381,20 @@ static void test_a_full_disk_and_a_kill(void **state)
     assert_true(consent_withdraw(lab->consent, USER, AT) < 0);
     setrlimit(RLIMIT_FSIZE, &before);
     restart(lab, &text1);
-    assert_state(lab, CONSENT_NONE, false);
+    assert_state(lab, CONSENT_DAMAGED, false);
+    consent_set_terms(lab->consent, "US", false, true);
+    assert_state(lab, CONSENT_DAMAGED, false); /* obeyed also where nobody needs to be asked */
+    assert_int_equal(consent_withdraw(lab->consent, USER, AT), 0);
+    restart(lab, &text1);
+    assert_state(lab, CONSENT_WITHDRAWN, false);
+}
+
+static void test_without_one_nothing_is_permitted(void **state)
+{
+    (void)state;
+    consent_set_terms(NULL, "US", false, true);
+    assert_false(consent_permits(NULL));
+    assert_false(consent_is_missing(NULL));
 }
 
 static void test_nowhere_to_record_it(void **state)
@@ -412,6 +427,7 @@ int main(void)
         lab_test(test_a_full_disk_keeps_no_consent_alive),
         lab_test(test_a_full_disk_and_a_kill),
         lab_test(test_nowhere_to_record_it),
+        cmocka_unit_test(test_without_one_nothing_is_permitted),
     };
     log_setup(LOG_ERROR, false);
     return cmocka_run_group_tests(tests, NULL, NULL);
