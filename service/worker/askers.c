@@ -1,5 +1,6 @@
 #include "service/worker/askers.h"
 
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -24,9 +25,13 @@ static struct asker *slot_of(struct askers *askers, const struct caller *caller)
     return &askers->slots[hash & (ASKERS_SLOTS - 1)];
 }
 
+/* Several sockets of TCP, of several programs perhaps, can have one address as long as they speak
+ * to different ones; a socket of UDP may speak to many. */
 static bool is_of(const struct asker *asker, const struct caller *caller)
 {
-    return asker->protocol == caller->protocol && address_is_equal(&asker->client, &caller->client);
+    return asker->protocol == caller->protocol &&
+           address_is_equal(&asker->client, &caller->client) &&
+           (caller->protocol != IPPROTO_TCP || address_is_equal(&asker->server, &caller->server));
 }
 
 /* A socket shows both ends. */
@@ -126,6 +131,7 @@ static int ask(struct askers *askers, const struct caller *caller, struct asker 
     askers->last_number++;
     *asker = (struct asker){
         .client = caller->client,
+        .server = caller->server,
         .protocol = caller->protocol,
         .is_waiting = true,
         .until_ms = loop_now_ms(askers->loop) + ASKERS_WAIT_MS,

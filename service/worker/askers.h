@@ -22,6 +22,7 @@ enum {
 
 struct asker {
     struct address client;
+    struct address server; /* it was asked for with this one */
     int protocol;
     bool is_waiting; /* for the answer; what follows is not known yet */
     uint64_t until_ms;

@@ -59,7 +59,8 @@ static void on_asker_done(void *owner, struct asker *asker)
 
     list_each(node, &asker->rows) {
         struct row *row = list_item(node, struct row, node);
-        set_program(&row->entry, asker);
+        if (journal->shows_apps) /* still */
+            set_program(&row->entry, asker);
         write_row(journal, row);
     }
 }

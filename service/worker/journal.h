@@ -17,7 +17,7 @@ struct journal *journal_new(struct loop *loop, struct query_log *log, struct wir
 void journal_free(struct journal *journal);
 /* What waits is not written any more: it is from before the log was off. */
 void journal_forget(struct journal *journal);
-/* Programs are asked for from now on, or not. */
+/* Programs are asked for and shown from now on, or not: also in what waits. */
 void journal_show_apps(struct journal *journal, bool shows_apps);
 
 /* `owner` is the journal, in both. */

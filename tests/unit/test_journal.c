@@ -211,6 +211,46 @@ static void test_expected(void **state)
     assert_string_equal(written[0].app, "dig");
 }
 
+/* Connections of several programs can begin at one address, if they end at several. */
+static void test_both_ends_of_a_connection(void **state)
+{
+    struct lab *lab = *state;
+    struct caller caller = caller_at(4000), other = caller_at(4000);
+    struct ipc_message question;
+
+    caller.protocol = other.protocol = IPPROTO_TCP;
+    add(lab, "one.example", &caller);
+    assert_true(read_question(lab, &question));
+    answer(lab, &question, 1000, "curl");
+    other.server.port = 443;
+    add(lab, "two.example", &other);
+    assert_true(read_question(lab, &question));
+    assert_int_equal(question.peer.port, 443);
+    answer(lab, &question, 1001, "wget");
+    assert_int_equal(written_count, 2);
+    assert_string_equal(written[0].app, "curl");
+    assert_string_equal(written[1].app, "wget");
+    add(lab, "three.example", &other); /* that one is known */
+    assert_int_equal(written_count, 3);
+    assert_string_equal(written[2].app, "wget");
+}
+
+/* A reload comes between the question and the answer. */
+static void test_not_shown_any_more(void **state)
+{
+    struct lab *lab = *state;
+    struct caller caller = caller_at(4000);
+    struct ipc_message question;
+
+    add(lab, "one.example", &caller);
+    journal_show_apps(lab->journal, false);
+    assert_true(read_question(lab, &question));
+    answer(lab, &question, 1000, "curl");
+    assert_int_equal(written_count, 1);
+    assert_string_equal(written[0].app, "");
+    assert_int_equal(written[0].user, -1);
+}
+
 static void test_limits(void **state)
 {
     struct lab *lab = *state;
@@ -288,6 +328,8 @@ int main(void)
         CASE(test_a_user_alone_and_nobody),
         CASE(test_what_cannot_or_may_not_be_asked),
         CASE(test_expected),
+        CASE(test_both_ends_of_a_connection),
+        CASE(test_not_shown_any_more),
         CASE(test_limits),
         CASE(test_an_end_loses_nothing),
         CASE(test_what_was_forgotten_is_not_written),
