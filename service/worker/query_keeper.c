@@ -5,6 +5,7 @@
 #include <errno.h>
 
 #define LOG_MODULE "worker"
+#include "base/err.h"
 #include "base/log.h"
 
 /* In force at once, also in what is under way. */
@@ -33,6 +34,17 @@ static void on_consent(void *owner)
         follow(keeper);
 }
 
+/* What decides about the log alone must not keep the worker from its work. */
+static void open_consent(struct query_keeper *keeper, struct loop *loop, int dir_fd)
+{
+    int err = consent_open(loop, dir_fd, &consent_text, on_consent, keeper, &keeper->consent);
+
+    if (err < 0)
+        log_error("consent to the query log cannot be read or watched, so no log is kept "
+                  "err=\"%s\"",
+                  err_text(err));
+}
+
 int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd, struct wire *wire)
 {
     int err = query_log_open(loop, dir_fd, &keeper->log);
@@ -40,10 +52,10 @@ int query_keeper_open(struct query_keeper *keeper, struct loop *loop, int dir_fd
     if (err < 0)
         return err;
     keeper->journal = journal_new(loop, keeper->log, wire);
-    err = keeper->journal ? 0 : -ENOMEM;
-    if (err == 0)
-        err = consent_open(loop, dir_fd, &consent_text, on_consent, keeper, &keeper->consent);
-    return err;
+    if (!keeper->journal)
+        return -ENOMEM;
+    open_consent(keeper, loop, dir_fd);
+    return 0;
 }
 
 void query_keeper_set(struct query_keeper *keeper, const struct config *config,

@@ -11,8 +11,8 @@
 
 struct query_keeper {
     struct query_log *log;
-    struct journal *journal; /* on its way there */
-    struct consent *consent;
+    struct journal *journal;     /* on its way there */
+    struct consent *consent;     /* NULL: it could not be opened, and permits nothing */
     const struct config *config; /* borrowed, as the engine; NULL: not set yet */
     struct engine *engine;
 };

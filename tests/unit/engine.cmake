@@ -48,3 +48,6 @@ atlantic_unit_test(facts SOURCES ${worker_dir}/facts.c ${worker_dir}/list_facts.
   LINKS engine_rig control ipc proxy)
 atlantic_unit_test(journal SOURCES ${journal_sources} LINKS engine_rig control ipc proxy)
 target_link_options(test_journal PRIVATE -Wl,--wrap=query_log_add)
+atlantic_unit_test(query_keeper SOURCES ${worker_dir}/query_keeper.c ${journal_sources}
+  LINKS engine_rig control ipc proxy consent_text)
+target_link_options(test_query_keeper PRIVATE -Wl,--wrap=inotify_init1 -Wl,--wrap=engine_set_log)
