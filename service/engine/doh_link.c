@@ -17,6 +17,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+enum { ACCEPTS_PER_WAKE = 64, ACCEPT_RETRY_MS = 100 };
 enum { TRANSFERS_MAX = 1024, TUNNEL_BUFFER_BYTES = 64 * 1024, TUNNEL_IDLE_MS = 30000 };
 enum { HTTP_OK = 200, HEADER_BYTES = 12, URL_BYTES = 1024 };
 
@@ -32,6 +33,7 @@ struct doh_link {
     uint64_t heard; /* answers, ever */
     int door;
     struct watch *watch; /* of the door */
+    struct timer retry;  /* accepting pauses until then */
     struct sockaddr_in door_at;
     uint8_t expected[(UINT16_MAX + 1) / 8]; /* ports of ours that are not through it yet */
 };
@@ -152,17 +154,43 @@ static bool is_ours(struct doh_link *link, const struct sockaddr_in *peer)
     return is_known;
 }
 
+static void on_retry(void *owner)
+{
+    struct doh_link *link = owner;
+
+    watch_set(link->watch, WATCH_READ);
+}
+
+/* Who knocks waits in the kernel's queue; asking again at once would only burn the CPU. */
+static void pause_accepting(struct doh_link *link, int err)
+{
+    log_warning("cannot speak to a DNS server for now err=\"%s\"", err_text(err));
+    if (timer_start(&link->retry, ACCEPT_RETRY_MS) == 0)
+        watch_set(link->watch, 0);
+}
+
+static bool is_lack_of_something(int err)
+{
+    return err == EMFILE || err == ENFILE || err == ENOMEM || err == ENOBUFS;
+}
+
 static void on_door(void *owner, int events, int err)
 {
     struct doh_link *link = owner;
-    struct sockaddr_in peer = {.sin_family = AF_INET};
-    socklen_t size = sizeof(peer);
-    int fd = accept4(link->door, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
 
     (void)events;
     (void)err;
-    if (fd >= 0 && (!is_ours(link, &peer) || tunnel_new(link, fd) < 0))
-        close(fd);
+    for (int i = 0; i < ACCEPTS_PER_WAKE; i++) {
+        struct sockaddr_in peer = {.sin_family = AF_INET};
+        socklen_t size = sizeof(peer);
+        int fd = accept4(link->door, (struct sockaddr *)&peer, &size, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0 && is_lack_of_something(errno))
+            pause_accepting(link, -errno);
+        if (fd < 0)
+            return;
+        if (!is_ours(link, &peer) || tunnel_new(link, fd) < 0)
+            close(fd);
+    }
 }
 
 /* A descriptor on any port of the loopback interface, and where that is. */
@@ -419,6 +447,7 @@ struct doh_link *doh_link_new(struct connector *connector, const struct doh_link
     link->server = options->server;
     list_init(&link->transfers);
     list_init(&link->tunnels);
+    timer_init(&link->retry, connector->loop, on_retry, link);
     err = curl_loop_init(&link->curl, connector->loop, on_transfer_done);
     if (err == 0)
         err = open_door(link);
@@ -440,6 +469,7 @@ void doh_link_free(struct doh_link *link)
         transfer_free(list_item(node, struct doh_transfer, node));
     curl_loop_done(&link->curl);
     drop_tunnels(link);
+    timer_stop(&link->retry);
     if (link->watch)
         watch_close(link->watch);
     if (link->door >= 0)

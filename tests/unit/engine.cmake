@@ -13,6 +13,7 @@ atlantic_unit_test(upstream_names SOURCES admission_lab.c LINKS engine adblock p
 atlantic_unit_test(dns_frame LINKS engine fake base)
 atlantic_unit_test(dns_link LINKS engine_lab engine)
 atlantic_unit_test(doh_link SOURCES https_peer.c tls_peer.c LINKS engine_lab engine atlantic_mbedtls)
+target_link_options(test_doh_link PRIVATE -Wl,--wrap=accept4)
 atlantic_unit_test(resolver LINKS engine_lab engine)
 atlantic_unit_test(dns_stream LINKS engine_lab fake engine)
 atlantic_unit_test(tcp_flow SOURCES tcp_flow_lab.c LINKS engine_lab fake engine)

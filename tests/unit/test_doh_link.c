@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -44,6 +45,23 @@ struct lab {
     size_t body;      /* bytes of zeros in place of the answer */
     bool is_silent, closes, slams;
 };
+
+/* --- the link's door ------------------------------------------------------------------------- */
+
+static bool lacks_descriptors;
+static int accepts; /* that failed */
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+int __real_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags);
+
+int __wrap_accept4(int fd, struct sockaddr *address, socklen_t *size, int flags)
+{
+    if (!lacks_descriptors)
+        return __real_accept4(fd, address, size, flags);
+    accepts++;
+    errno = EMFILE;
+    return -1;
+}
 
 /* --- the server ------------------------------------------------------------------------------ */
 
@@ -389,6 +407,21 @@ static void test_nobody_there(void **state)
     close(port);
 }
 
+/* Nobody can be let in for now, and nobody is asked for in vain all the time. */
+static void test_no_descriptor_left(void **state)
+{
+    struct lab *lab = *state;
+    accepts = 0;
+    lacks_descriptors = true;
+    assert_int_equal(ask(lab, 0), 0);
+    for (int i = 0; i < 90; i++) /* a ms each */
+        turn(lab, 0);
+    lacks_descriptors = false;
+    assert_int_equal(accepts, 1);
+    wait_for(lab, &lab->done, 1);
+    assert_good(&lab->askers[0]);
+}
+
 static void test_limits(void **state)
 {
     struct lab *lab = *state;
@@ -423,6 +456,7 @@ int main(void)
         doh_test(test_strangers_are_not_asked),
         doh_test(test_a_certificate_for_the_address),
         doh_test(test_nobody_there),
+        doh_test(test_no_descriptor_left),
         doh_test(test_limits),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
