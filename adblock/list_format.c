@@ -25,8 +25,14 @@ static bool is_binary(struct slice text)
                      '\0');
 }
 
+static struct slice without_mark(struct slice text)
+{
+    return slice_starts(text, SLICE("\xef\xbb\xbf")) ? slice_from(text, 3) : text;
+}
+
 const char *list_format_refusal(struct slice text)
 {
+    text = without_mark(text);
     bool is_utf16 = slice_starts(text, SLICE("\xff\xfe")) || slice_starts(text, SLICE("\xfe\xff"));
     if (is_web_page(text))
         return "a web page, not a list; look at what the address really serves";
@@ -96,7 +102,7 @@ static enum filter_format decide(const size_t votes[])
 int list_format_detect(struct slice text, enum filter_format *ret)
 {
     size_t votes[FILTER_ADBLOCK + 1] = {0}, looked_at = 0;
-    struct slice rest = text, line;
+    struct slice rest = without_mark(text), line;
     if (list_format_refusal(text))
         return -EINVAL;
     while (looked_at < LINES_LOOKED_AT && slice_next(&rest, '\n', &line)) {

@@ -27,6 +27,9 @@ static void test_formats(void **state)
     check("server:\n  local-zone: \"a.example\" static\n", FILTER_UNBOUND);
     check("$TTL 1\n@ SOA a. b. 1 1 1 1 1\n", FILTER_RPZ);
     check("; zone\na.example 60 IN CNAME .\n", FILTER_RPZ);
+    check("\xef\xbb\xbf"
+          "address=/a.example/\n",
+          FILTER_DNSMASQ);
     check("! x\n||a.example^\n", FILTER_ADBLOCK);
     check("[Adblock Plus 2.0]\na.example\nb.example\nc.example\n", FILTER_ADBLOCK);
     check("0.0.0.0 a.example\n||b.example^\n", FILTER_ADBLOCK);
@@ -40,6 +43,7 @@ static void test_refused(void **state)
     enum filter_format format = FILTER_AUTO;
     static const char binary[] = "\x1f\x8b\0\0abc";
     assert_int_equal(list_format_detect(slice_of(" <!DOCTYPE html>"), &format), -22);
+    assert_int_equal(list_format_detect(slice_of("\xef\xbb\xbf<!DOCTYPE html>"), &format), -22);
     assert_int_equal(list_format_detect(slice_of("<HTML><head>"), &format), -22);
     assert_int_equal(list_format_detect((struct slice){binary, sizeof(binary)}, &format), -22);
     assert_int_equal(list_format_detect(slice_of("\xff\xfe|"), &format), -22);
@@ -47,6 +51,8 @@ static void test_refused(void **state)
     assert_non_null(strstr(list_format_refusal(slice_of("<html>")), "web page"));
     assert_non_null(strstr(list_format_refusal((struct slice){binary, sizeof(binary)}), "unpack"));
     assert_non_null(strstr(list_format_refusal(slice_of("\xfe\xff|")), "UTF-16"));
+    assert_non_null(strstr(list_format_refusal(slice_of("\xef\xbb\xbf\n<html>")), "web page"));
+    assert_null(list_format_refusal(slice_of("\xef\xbb\xbf||a.example^")));
     assert_null(list_format_refusal(slice_of("||a.example^")));
     assert_null(list_format_refusal(slice_of("")));
 }
