@@ -86,8 +86,10 @@ static int make_new(const struct compile *compile, struct filter_problem *proble
     if (fd < 0)
         return fd;
     int err = write_image(compile, fd, problem);
-    if (err == 0)
+    if (err == 0) {
+        problem->text[0] = '\0'; /* about lists that were left out, not about what follows */
         err = filter_store_finish(compile->folder, fingerprint, fd);
+    }
     if (err < 0)
         filter_store_abandon(compile->folder, fingerprint);
     return err;

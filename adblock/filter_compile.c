@@ -87,6 +87,14 @@ static void explain(struct filter_problem *problem, const struct filter_source *
                  source->name, err_text(err));
 }
 
+/* What was said of a list that is left out does not explain a later failure. */
+static int forget(struct filter_problem *problem, int err)
+{
+    if (problem)
+        problem->text[0] = '\0';
+    return err;
+}
+
 /* A list that is none leaves its place, empty, and the others in force; one that cannot be read
  * does not: what was in force before is better. */
 static int read_sources(struct builder *builder, const struct filter_source *sources, size_t count,
@@ -96,10 +104,10 @@ static int read_sources(struct builder *builder, const struct filter_source *sou
     for (size_t i = 0; i < count; i++) {
         builder_begin(builder, &sources[i]);
         if (builder->sections[IMAGE_LISTS].failed)
-            return -ENOMEM;
+            return forget(problem, -ENOMEM);
         const char *refusal = NULL;
         int err = read_source(builder, &sources[i], &refusal);
-        if (err < 0 && refused++ == 0)
+        if (err < 0 && (refused++ == 0 || err != -EINVAL))
             explain(problem, &sources[i], refusal, err);
         if (err < 0 && err != -EINVAL)
             return err;
@@ -110,8 +118,7 @@ static int read_sources(struct builder *builder, const struct filter_source *sou
 static int read_all(struct builder *builder, const struct filter_compilation *what,
                     struct filter_problem *problem)
 {
-    if (problem)
-        problem->text[0] = '\0';
+    forget(problem, 0);
     if (what->count > LISTS_MAX)
         return -EINVAL;
     if (what->psl_text)
@@ -126,10 +133,11 @@ int filter_compile_block(const struct filter_compilation *what, uint8_t **ret, s
     int err = builder_init(&builder, what->seed);
     if (err == 0)
         err = read_all(&builder, what, problem);
-    if (err == 0)
+    bool is_read = err == 0;
+    if (is_read)
         err = builder_make(&builder, ret, ret_size);
     builder_done(&builder);
-    return err;
+    return is_read && err < 0 ? forget(problem, err) : err;
 }
 
 int filter_compile_file(const struct filter_compilation *what, int fd, int scratch,
@@ -140,10 +148,11 @@ int filter_compile_file(const struct filter_compilation *what, int fd, int scrat
     spool_use_file(&builder.names.items, scratch);
     if (err == 0)
         err = read_all(&builder, what, problem);
-    if (err == 0)
+    bool is_read = err == 0;
+    if (is_read)
         err = builder_make_file(&builder, fd);
     builder_done(&builder);
-    return err;
+    return is_read && err < 0 ? forget(problem, err) : err;
 }
 
 int filter_compile(const struct filter_source *sources, size_t count, const char *psl_text,

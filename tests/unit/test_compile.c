@@ -4,17 +4,19 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <cmocka.h>
 
-enum { NAMES = 12000 }; /* enough for the way through a file */
+enum { NAMES = 12000 /* enough for the way through a file */, FILE_BYTES = 16 * 1024 };
 
 struct fixture {
     char folder[64], list[96], image[512];
@@ -71,15 +73,23 @@ static int teardown(void **state)
     return 0;
 }
 
-static struct compile *begin(const struct fixture *f, int folder)
+/* The list, and perhaps one that is none. */
+static struct compile *begin_of(const struct fixture *f, int folder, size_t count)
 {
-    struct lists_source source = {
-        .name = "mine", .category = "ads", .path = f->list, .format = FILTER_DOMAINS};
-    struct lists_options options = {.sources = &source, .count = 1};
+    struct lists_source sources[] = {
+        {.name = "mine", .category = "ads", .path = f->list, .format = FILTER_DOMAINS},
+        {.name = "page", .category = "ads", .text = "<html>", .format = FILTER_DOMAINS},
+    };
+    struct lists_options options = {.sources = sources, .count = count};
     struct list_plan *plan;
     char error[512];
     assert_int_equal(list_plan_new(&options, -1, &plan, error, sizeof(error)), 0);
     return compile_new(plan, folder, NULL);
+}
+
+static struct compile *begin(const struct fixture *f, int folder)
+{
+    return begin_of(f, folder, 1);
 }
 
 static bool blocks(const struct filter *filter, const char *host)
@@ -203,6 +213,28 @@ static void test_a_folder_that_takes_nothing(void **state)
     close(nowhere);
 }
 
+/* As on a disk that is full: a file may not become larger than a few pages. */
+static void test_a_refused_list_does_not_keep_from_compiling_in_place(void **state)
+{
+    struct fixture *f = *state;
+    struct compile *compile = begin_of(f, f->fd, 2);
+    struct filter *filter = NULL;
+    struct filter_problem problem = {""};
+    struct rlimit former, few = {0};
+    void (*handler)(int) = signal(SIGXFSZ, SIG_IGN);
+    getrlimit(RLIMIT_FSIZE, &former);
+    few = (struct rlimit){.rlim_cur = FILE_BYTES, .rlim_max = former.rlim_max};
+    setrlimit(RLIMIT_FSIZE, &few);
+    compile_run(compile);
+    setrlimit(RLIMIT_FSIZE, &former);
+    signal(SIGXFSZ, handler);
+    assert_int_equal(compile_result(compile, &filter, &problem), 0);
+    assert_true(blocks(filter, "first.test"));
+    filter_unref(filter);
+    compile_free(compile);
+    assert_int_equal(images(f, false), 0);
+}
+
 static void test_cancelled(void **state)
 {
     struct fixture *f = *state;
@@ -244,6 +276,7 @@ int main(void)
         compile_test(test_without_a_folder_in_place),
         compile_test(test_small_sets_in_place),
         compile_test(test_a_folder_that_takes_nothing),
+        compile_test(test_a_refused_list_does_not_keep_from_compiling_in_place),
         compile_test(test_cancelled),
         compile_test(test_no_list_at_all_is_told),
     };

@@ -131,11 +131,35 @@ static void test_files_that_fail_are_told(void **state)
     free(names);
 }
 
+/* What was said of a list that is none does not explain why the others came to nothing. */
+static void test_a_refused_list_hides_no_failure(void **state)
+{
+    (void)state;
+    char *names = many_names();
+    struct filter_source sources[] = {
+        source_of("page", "<html>", false),
+        source_of("mine", names, false),
+        {.name = "unreadable", .fd = -1},
+    };
+    struct filter_compilation what = {.sources = sources, .count = 2};
+    struct filter_problem problem = {""};
+    int full = open("/dev/full", O_RDWR | O_CLOEXEC), good = new_file("");
+    assert_int_equal(filter_compile_file(&what, full, good, &problem), -ENOSPC);
+    assert_string_equal(problem.text, "");
+    what.count = 3;
+    assert_int_equal(filter_compile_file(&what, full, good, &problem), -EBADF);
+    assert_non_null(strstr(problem.text, "unreadable"));
+    close(full);
+    close(good);
+    free(names);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_the_same_bytes),
         cmocka_unit_test(test_files_that_fail_are_told),
+        cmocka_unit_test(test_a_refused_list_hides_no_failure),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
