@@ -121,6 +121,9 @@ static int add_class(struct builder *builder, const struct rule *rule, uint32_t 
     key = hash_more(key, rule->suffix.data, rule->suffix.size);
     key = hash_more(key, &rule->flags, sizeof(rule->flags));
     key += rule->scope;
+    for (int i = 0; i < RULE_CONDITIONS; i++)
+        if (rule->values[i].data) /* not all of them are in the text */
+            key = hash_more(key + (uint64_t)i, rule->values[i].data, rule->values[i].size);
     if (hash_index_get(&builder->classes, key, ret))
         return 0;
     size_t number = classes->size / sizeof(struct image_class);

@@ -182,6 +182,15 @@ static bool matches_root(struct asking *asking, const struct image_rule *rule,
     return found;
 }
 
+/* A rule about the root of zones is a pattern: without a label, it speaks last. What RPZ says of
+ * clients comes before all names. */
+static bool is_outspoken_root(struct asking *asking, const struct image_rule *rule,
+                              const struct image_traits *traits)
+{
+    return (traits->flags & RULE_MOST_SPECIFIC) && !traits->conditions[RULE_CLIENT] &&
+           is_outspoken(asking, rule->list, 0);
+}
+
 static bool visit_rule(void *owner, uint32_t number, long at)
 {
     struct asking *asking = owner;
@@ -192,8 +201,9 @@ static bool visit_rule(void *owner, uint32_t number, long at)
                                       asking->url_size};
     if (wants_scheme(rule, image_string(&filter->image, rule->pattern)))
         subject.start = 0;
-    if (is_met(asking, traits) && (filter_matches(filter, rule, &subject, asking->url, at) ||
-                                   matches_root(asking, rule, subject, at)))
+    if (is_met(asking, traits) && !is_outspoken_root(asking, rule, traits) &&
+        (filter_matches(filter, rule, &subject, asking->url, at) ||
+         matches_root(asking, rule, subject, at)))
         weigh(asking, traits,
               (struct verdict){.list = rule->list, .rule = number | FILTER_RULE_BIT});
     return false;

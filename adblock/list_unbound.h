@@ -1,5 +1,5 @@
 /* unbound.conf(5): local-zone and local-data. A zone and the data in it may be on lines far from
- * each other, so a first look at all lines notes which names have data and which are redirected. */
+ * each other, so a first look at all lines notes what each name has and is. */
 #ifndef ADBLOCK_LIST_UNBOUND_H
 #define ADBLOCK_LIST_UNBOUND_H
 
@@ -9,6 +9,7 @@
 
 struct list_unbound {
     struct hash_index names; /* what is known of a name: enum in the source */
+    uint32_t root;           /* of "." */
 };
 
 /* Look through the whole list, which is at its beginning before and after. 0; -ENOMEM; what reading

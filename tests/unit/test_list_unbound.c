@@ -10,6 +10,23 @@
 
 enum { A = 1, MX = 15, AAAA = 28 };
 
+#define ALWAYS_NXDOMAIN                                                                            \
+    "local-data: \"o.org A 192.0.2.1\"\nlocal-zone: \"o.org\" always_nxdomain\n"                   \
+    "local-data: \"a.o.org A 192.0.2.2\"\nlocal-zone: \"s.o.org\" static\n"                        \
+    "local-data: \"w.s.o.org A 192.0.2.3\"\n"
+#define ALWAYS_TRANSPARENT                                                                         \
+    "local-zone: \"org\" refuse\nlocal-zone: \"o.org\" always_transparent\n"                       \
+    "local-data: \"o.org A 192.0.2.1\"\nlocal-data: \"a.o.org A 192.0.2.2\"\n"
+#define TYPETRANSPARENT                                                                            \
+    "local-zone: \"org\" refuse\nlocal-zone: \"o.org\" typetransparent\nlocal-data: \"w.o.org A "  \
+    "192.0.2.1\"\n"                                                                                \
+    "local-data: \"o.org A 192.0.2.2\"\nlocal-zone: \"n.org\" static\n"                            \
+    "local-data: \"w.n.org A 192.0.2.1\"\n"
+#define BLOCK_A "local-zone: \"org\" refuse\nlocal-zone: \"o.org\" block_a\n"
+#define ROOT                                                                                       \
+    "local-zone: \".\" refuse\nlocal-zone: \"o.org\" transparent\n"                                \
+    "local-data: \"w.net A 192.0.2.1\"\n"
+
 static const struct {
     const char *list, *host;
     uint16_t qtype;
@@ -45,6 +62,38 @@ static const struct {
      VERDICT_HOST, "2001:db8::1"},
     {"local-zone: \"o.org\" transparent\nlocal-data: \"w.o.org AAAA 2001:db8::1\"", "o.org", A,
      VERDICT_ALLOW, NULL},
+    {"local-zone: o.org\tstatic", "w.o.org", A, VERDICT_BLOCK, NULL},
+    {"local-zone: \"o.org\" inform_redirect\nlocal-data: \"o.org A 192.0.2.1\"", "a.o.org", A,
+     VERDICT_HOST, "192.0.2.1"},
+    {"local-zone: \"o.org\" noview", "o.org", A, VERDICT_ALLOW, NULL},
+    {"local-zone: \"o.org\" ipset", "o.org", A, VERDICT_ALLOW, NULL},
+    /* always_*: whatever the data are */
+    {ALWAYS_NXDOMAIN, "o.org", A, VERDICT_BLOCK, NULL},
+    {ALWAYS_NXDOMAIN, "a.o.org", A, VERDICT_BLOCK, NULL},
+    {ALWAYS_NXDOMAIN, "w.s.o.org", A, VERDICT_HOST, "192.0.2.3"}, /* in a zone of its own */
+    {ALWAYS_TRANSPARENT, "o.org", A, VERDICT_ALLOW, NULL},
+    {ALWAYS_TRANSPARENT, "a.o.org", A, VERDICT_ALLOW, NULL},
+    {"local-zone: \"o.org\" always_null\nlocal-data: \"o.org A 192.0.2.1\"", "o.org", A,
+     VERDICT_BLOCK, NULL},
+    /* by types */
+    {TYPETRANSPARENT, "w.o.org", A, VERDICT_HOST, "192.0.2.1"},
+    {TYPETRANSPARENT, "w.o.org", AAAA, VERDICT_ALLOW, NULL},
+    {TYPETRANSPARENT, "o.org", A, VERDICT_HOST, "192.0.2.2"},
+    {TYPETRANSPARENT, "o.org", AAAA, VERDICT_ALLOW, NULL},
+    {TYPETRANSPARENT, "w.n.org", AAAA, VERDICT_HOST, NULL}, /* the same data in a static zone */
+    {TYPETRANSPARENT, "o.org", 0, VERDICT_REWRITE, NULL},
+    {TYPETRANSPARENT, "w.o.org", 0, VERDICT_REWRITE, NULL},
+    {BLOCK_A, "w.o.org", A, VERDICT_BLOCK, NULL},
+    {BLOCK_A, "w.o.org", AAAA, VERDICT_ALLOW, NULL},
+    {BLOCK_A, "org", AAAA, VERDICT_BLOCK, NULL},
+    {"local-zone: o.org block_a", "w.o.org", AAAA, VERDICT_NONE, NULL},
+    /* the root */
+    {ROOT, "x.net", A, VERDICT_BLOCK, NULL},
+    {ROOT, "o.org", A, VERDICT_ALLOW, NULL},
+    {ROOT, "w.net", A, VERDICT_HOST, "192.0.2.1"},
+    {"local-zone: \".\" transparent", "o.org", A, VERDICT_NONE, NULL},
+    {"local-zone: . always_refuse\nlocal-data: \"w.net A 192.0.2.1\"", "w.net", A, VERDICT_BLOCK,
+     NULL},
 };
 
 static void check(size_t row)
