@@ -82,11 +82,11 @@ void deferred_cancel(struct deferred *deferred);
 
 /* Readiness of a descriptor, level triggered. An error or a hang-up shows as whatever was asked
  * for: reading or writing tells what it is. With WATCH_EDGE each change is told once, whether or
- * not somebody has read or written since; then WATCH_END in the events says that an end or an error
- * lies behind what can still be read. The watch is a small object of its own because the
- * kernel may already have named it in this turn; after watch_close the pointer is dead to the owner
- * and `fn` is not called again. The descriptor is not closed by the watch: close it after
- * watch_close. One watch per descriptor. A new watch is paused. */
+ * not somebody has read or written since; then WATCH_END in the events says that an end, an error
+ * or a mark of urgent data lies behind what can still be read at once. The watch is a small object
+ * of its own because the kernel may already have named it in this turn; after watch_close the
+ * pointer is dead to the owner and `fn` is not called again. The descriptor is not closed by the
+ * watch: close it after watch_close. One watch per descriptor. A new watch is paused. */
 enum watch_events {
     WATCH_READ = 1,
     WATCH_WRITE = 2,

@@ -57,15 +57,16 @@ static uint32_t to_epoll(int events)
         return EPOLLET;
     return (events & WATCH_READ ? (uint32_t)(EPOLLIN | EPOLLRDHUP) : 0) |
            (events & WATCH_WRITE ? (uint32_t)EPOLLOUT : 0) |
-           (events & WATCH_EDGE ? (uint32_t)EPOLLET : 0);
+           (events & WATCH_EDGE ? (uint32_t)(EPOLLET | EPOLLPRI) : 0);
 }
 
 static int from_epoll(uint32_t events)
 {
     if (events & (EPOLLERR | EPOLLHUP)) /* reading and writing tell which */
         return WATCH_READ | WATCH_WRITE | WATCH_END;
-    return (events & (EPOLLIN | EPOLLRDHUP) ? WATCH_READ : 0) |
-           (events & EPOLLRDHUP ? WATCH_END : 0) | (events & EPOLLOUT ? WATCH_WRITE : 0);
+    return (events & (EPOLLIN | EPOLLRDHUP | EPOLLPRI) ? WATCH_READ : 0) |
+           (events & (EPOLLRDHUP | EPOLLPRI) ? WATCH_END : 0) |
+           (events & EPOLLOUT ? WATCH_WRITE : 0);
 }
 
 static int control(struct watch *watch, int operation, int events)

@@ -29,7 +29,7 @@ struct socket_stream {
     int read_err; /* what peek says after the unread bytes: ERR_EOF or why it broke; 0 while open */
     int write_err;    /* 0 while writing works */
     bool is_readable; /* the kernel had bytes, an end or an error when it was last asked */
-    bool is_ending;   /* it said that an end or an error is behind what there is to read */
+    bool is_ending;   /* it said that something other than bytes is behind what there is to read */
     bool wants_room;  /* a write was cut short */
     bool is_finished; /* our FIN is sent */
 };
@@ -92,9 +92,9 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
         /* A short read emptied the kernel's queue, and whatever comes now is told. Of what is left
          * there nobody will tell again: an owner that goes on only when woken is woken, but not to
          * read ahead of what it can pass on. */
-        bool was_empty = buf_size(&socket->unread) == (size_t)size;
+        bool is_little = buf_size(&socket->unread) < CHUNK_LARGE_BYTES + (size_t)size;
         socket->is_readable = (size_t)size == asked || socket->is_ending;
-        if (socket->is_ending || (socket->is_readable && was_empty))
+        if (socket->is_ending || (socket->is_readable && is_little))
             stream_signal(&socket->stream);
         return;
     }

@@ -123,6 +123,38 @@ static void test_more_than_one_read_was_there(void **state)
     settle(f);
 }
 
+/* A read stops short of the mark, and no news comes of what is behind it (RFC 6093). */
+static void test_urgent_data_holds_nothing_up(void **state)
+{
+    struct fixture *f = *state;
+    char got[16];
+    send_all(f->peer, "abc", 3);
+    assert_int_equal(send(f->peer, "X", 1, MSG_OOB), 1);
+    send_all(f->peer, "defg", 4);
+    wait_for_wake(f);
+    while (stream_gather(f->stream, got, sizeof(got)) < 7)
+        wait_for_wake(f);
+    assert_memory_equal(got, "abcdefg", 7);
+    settle(f);
+    send_all(f->peer, "more", 4);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, sizeof(got)), 11);
+}
+
+/* Long enough for several reads while memory is short, and nobody waits in vain for the last. */
+static void test_small_reads_while_memory_is_short(void **state)
+{
+    enum { SIZE = 3 * CHUNK_SMALL_BYTES + 100 };
+    static char data[SIZE], got[SIZE];
+    struct fixture *f = *state;
+    chunk_pool_set_limit(loop_chunks(f->loop), 256 * 1024);
+    send_all(f->peer, data, SIZE);
+    wait_for_wake(f);
+    while (stream_gather(f->stream, got, SIZE) < SIZE)
+        wait_for_wake(f);
+    settle(f);
+}
+
 /* The first half of an answer and the end behind it come at once. */
 static void test_the_end_comes_with_the_bytes(void **state)
 {
@@ -351,6 +383,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_reads_what_was_sent, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_arrives_behind_unread_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_more_than_one_read_was_there, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_urgent_data_holds_nothing_up, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_small_reads_while_memory_is_short, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_the_end_comes_with_the_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_holds_nothing_while_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_reads_stay_in_their_chunk, set_up, tear_down),
