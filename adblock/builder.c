@@ -307,15 +307,29 @@ void builder_begin(struct builder *builder, const struct filter_source *source)
     growing_append(&builder->sections[IMAGE_LISTS], &list, sizeof(list));
 }
 
+static int twin_order(const void *a, const void *b)
+{
+    uint64_t x = ((const struct twin *)a)->name, y = ((const struct twin *)b)->name;
+    return x < y ? -1 : x > y;
+}
+
+/* Asked for every name there is. */
 static bool is_twin(const void *owner, uint64_t hash, uint32_t value)
 {
     const struct builder *builder = owner;
+    const struct twin *twins = (const struct twin *)builder->twins.data;
+    size_t low = 0, count = builder->twins.size / sizeof(*twins);
+    for (size_t high = count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+        if (twins[middle].name < hash)
+            low = middle + 1;
+        else
+            high = middle;
+    }
     const struct image_class *class =
         (const struct image_class *)builder->sections[IMAGE_CLASSES].data + value;
-    const struct twin *twins = (const struct twin *)builder->twins.data;
-    for (size_t i = 0; i < builder->twins.size / sizeof(*twins); i++)
-        if (twins[i].name == hash && twins[i].traits == class->traits &&
-            twins[i].scope == class->scope)
+    for (; low < count && twins[low].name == hash; low++)
+        if (twins[low].traits == class->traits && twins[low].scope == class->scope)
             return true;
     return false;
 }
@@ -329,6 +343,8 @@ static int end_adding(struct builder *builder)
     if (builder->failed || builder->twins.failed)
         return -ENOMEM;
     if (builder->twins.size > 0) {
+        qsort(builder->twins.data, builder->twins.size / sizeof(struct twin), sizeof(struct twin),
+              twin_order);
         builder->names.is_out = is_twin;
         builder->names.owner = builder;
     }

@@ -113,6 +113,14 @@ const struct condition_answer *condition_answer(const void *condition)
     return condition;
 }
 
+bool condition_answer_is_null(const struct condition_answer *answer)
+{
+    static const uint8_t zeros[15] = {0};
+    if (answer->family == 4)
+        return answer->ip[0] == 127 || memcmp(answer->ip, zeros, 4) == 0;
+    return answer->family == 6 && memcmp(answer->ip, zeros, 15) == 0 && answer->ip[15] <= 1;
+}
+
 static bool are_texts_sound(const struct image *image, enum rule_condition which,
                             const void *condition)
 {

@@ -40,6 +40,8 @@ bool condition_has_client(const struct image *image, const void *condition,
 bool condition_has_tag(const struct image *image, const void *condition, const char *tags);
 bool condition_has_type(const void *condition, uint16_t qtype);
 const struct condition_answer *condition_answer(const void *condition);
+/* An address that reaches nobody: such an answer refuses the name. */
+bool condition_answer_is_null(const struct condition_answer *answer);
 
 /* Does the condition at that place lie within its section, and its texts in theirs? */
 bool condition_is_sound(const struct image *image, enum rule_condition which, uint32_t at);

@@ -19,10 +19,8 @@ static const void *condition(const struct asking *asking, const struct image_tra
 /* Addresses come from answers: no list of zones is about them, nor is "all but these zones". */
 static bool is_denied(struct asking *asking, const void *deny)
 {
-    struct slice host = asking->site.host;
-    bool is_address =
-        host.size > 0 && (char_is_digit(host.data[host.size - 1]) || slice_has(host, ':'));
-    return is_address || site_meets(&asking->site, deny);
+    struct address address;
+    return address_parse_ip(asking->name->host, &address) == 0 || site_meets(&asking->site, deny);
 }
 
 static bool is_met(struct asking *asking, const struct image_traits *traits)
@@ -40,16 +38,6 @@ static bool is_met(struct asking *asking, const struct image_traits *traits)
            !(tag && !condition_has_tag(&asking->filter->image, tag, name->client_tags));
 }
 
-/* An address that reaches nobody refuses the name. */
-static bool is_null_address(const struct condition_answer *answer)
-{
-    static const uint8_t zeros[15] = {0};
-    bool is_loopback = answer->family == 4
-                           ? answer->ip[0] == 127
-                           : memcmp(answer->ip, zeros, 15) == 0 && answer->ip[15] <= 1;
-    return is_loopback || (answer->family == 4 && memcmp(answer->ip, zeros, 4) == 0);
-}
-
 /* Without a question of DNS there is nothing to answer: an answer that denies the name blocks. */
 static enum verdict_action action_of_answer(const struct asking *asking,
                                             const struct image_traits *traits)
@@ -58,7 +46,7 @@ static enum verdict_action action_of_answer(const struct asking *asking,
     bool is_hosts = traits->flags & RULE_HOSTS, is_dns = asking->name->qtype != TYPE_NONE;
     if (!answer)
         return VERDICT_BLOCK;
-    if (answer->kind == FILTER_ANSWER_RECORD && answer->family != 0 && is_null_address(answer) &&
+    if (answer->kind == FILTER_ANSWER_RECORD && condition_answer_is_null(answer) &&
         !(traits->flags & RULE_DNSREWRITE))
         return is_hosts ? VERDICT_HOST : VERDICT_BLOCK;
     if (!is_dns && (answer->kind == FILTER_ANSWER_RCODE || answer->kind == FILTER_ANSWER_DROP))
@@ -82,13 +70,24 @@ static enum asking_weight weight_of(const struct image_traits *traits)
     return traits->flags & RULE_HOSTS ? ASKING_HOSTS : ASKING_BLOCK;
 }
 
+/* Of more than there is room for, the weighty ones stay. */
+static struct asking_answer *place_for(struct asking *asking, enum asking_weight weight)
+{
+    if (asking->answer_count < FILTER_ANSWERS_MAX)
+        return &asking->answers[asking->answer_count++];
+    for (size_t i = 0; i < FILTER_ANSWERS_MAX; i++)
+        if (asking->answers[i].weight < weight)
+            return &asking->answers[i];
+    return NULL;
+}
+
 static void keep_answer(struct asking *asking, const struct image_traits *traits,
                         const struct verdict *found, enum asking_weight weight)
 {
     const struct condition_answer *answer = condition(asking, traits, RULE_ANSWER);
-    if (!answer || asking->answer_count == FILTER_ANSWERS_MAX)
-        return;
-    asking->answers[asking->answer_count++] = (struct asking_answer){answer, *found, weight};
+    struct asking_answer *place = answer ? place_for(asking, weight) : NULL;
+    if (place)
+        *place = (struct asking_answer){answer, *found, weight};
 }
 
 static void weigh(struct asking *asking, const struct image_traits *traits, struct verdict found)

@@ -74,14 +74,12 @@ static bool is_host_met(const struct request *request, uint32_t at, struct site 
 /* A hosts line or a zone's answer that points elsewhere blocks nothing. */
 static bool is_block(const struct image *image, const struct image_traits *traits)
 {
-    static const uint8_t zeros[16] = {0};
     if (!traits->conditions[RULE_ANSWER])
         return true;
     const struct condition_answer *answer =
         condition_answer(image_condition(image, traits->conditions[RULE_ANSWER]));
     return answer->kind == FILTER_ANSWER_RCODE || answer->kind == FILTER_ANSWER_DROP ||
-           (answer->kind == FILTER_ANSWER_RECORD &&
-            (answer->ip[0] == 127 || memcmp(answer->ip, zeros, sizeof(zeros)) == 0));
+           (answer->kind == FILTER_ANSWER_RECORD && condition_answer_is_null(answer));
 }
 
 static bool is_generic(const struct request *request, const struct image_traits *traits)

@@ -184,15 +184,23 @@ static const char *fold_host(struct slice host, char to[HOST_TEXT_MAX])
     return to;
 }
 
+/* A, where nothing or nothing known is said. */
+static int read_type(struct slice column)
+{
+    struct slice word = slice_trim(column);
+    long number = slice_number(word, UINT16_MAX);
+    int type = number >= 0 ? (int)number : record_type_parse(word);
+    return type > 0 ? type : 1;
+}
+
 static void ask_name(const struct filter *filter, const struct row *row)
 {
     char host[HOST_TEXT_MAX], client[ADDRESS_TEXT_MAX], client_name[HOST_TEXT_MAX],
         tags[HOST_TEXT_MAX];
     struct address address;
     struct verdict verdict;
-    int qtype = row->columns[1].size ? record_type_parse(row->columns[1]) : 1;
-    struct filter_name name = {.host = fold_host(row->columns[0], host),
-                               .qtype = (uint16_t)(qtype < 0 ? 0 : qtype)};
+    int qtype = read_type(row->columns[1]);
+    struct filter_name name = {.host = fold_host(row->columns[0], host), .qtype = (uint16_t)qtype};
     if (row->columns[2].size && slice_copy(row->columns[2], client, sizeof(client)) &&
         address_parse_ip(client, &address) == 0)
         name.client = &address;
