@@ -17,6 +17,13 @@ enum {
     REWRITE = VERDICT_REWRITE
 };
 
+/* One more than answers are kept. */
+#define FOUR_HOSTS(tens)                                                                           \
+    "127.0." tens ".1 o.org\n127.0." tens ".2 o.org\n127.0." tens ".3 o.org\n127.0." tens          \
+    ".4 o.org\n"
+#define SEVENTEEN_HOSTS                                                                            \
+    FOUR_HOSTS("1") FOUR_HOSTS("2") FOUR_HOSTS("3") FOUR_HOSTS("4") "127.0.5.1 o.org\n"
+
 struct row {
     const char *rules, *host;
     uint16_t qtype;
@@ -25,6 +32,7 @@ struct row {
 };
 
 static const struct row rows[] = {
+    {SEVENTEEN_HOSTS "||o.org^$dnsrewrite=192.0.2.9", "o.org", A, NULL, NULL, NULL, REWRITE},
     {"||o.org^$dnstype=AAAA", "o.org", AAAA, NULL, NULL, NULL, BLOCK},
     {"||o.org^$dnstype=AAAA", "o.org", A, NULL, NULL, NULL, NONE},
     {"||o.org^$dnstype=~A|~CNAME", "o.org", HTTPS, NULL, NULL, NULL, BLOCK},
@@ -54,6 +62,7 @@ static const struct row rows[] = {
     {"o.org#why", "o.org", A, NULL, NULL, NULL, NONE},
     {"*$denyallow=com|net", "a.org", A, NULL, NULL, NULL, BLOCK},
     {"*$denyallow=com|net", "a.b.net", A, NULL, NULL, NULL, NONE},
+    {"*$denyallow=com", "srv2", A, NULL, NULL, NULL, BLOCK},
     {"*$denyallow=com", "192.0.2.1", A, NULL, NULL, NULL, NONE},
     {"*$denyallow=com", "2001:db8::a", A, NULL, NULL, NULL, NONE},
     {"||*$denyallow=com", "o.org", A, NULL, NULL, NULL, BLOCK},
