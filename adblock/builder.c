@@ -49,12 +49,36 @@ static void remember(struct builder *builder, struct hash_index *index, uint64_t
         builder->failed = true;
 }
 
+/* Of these kinds "a|b" and "b|a" are told apart by their bytes, being the same: their words hold
+ * texts, which lie where they came first. */
+static bool has_unordered_words(enum rule_condition which)
+{
+    return which == RULE_CLIENT || which == RULE_CTAG || which == RULE_DNSTYPE;
+}
+
+static uint64_t hash_value(enum rule_condition which, struct slice value)
+{
+    uint64_t sum = 0;
+    size_t start = 0;
+    if (!has_unordered_words(which))
+        return hash_more(which, value.data, value.size);
+    for (size_t i = 0; i <= value.size; i++) {
+        bool is_end =
+            i == value.size || (value.data[i] == '|' && (i == 0 || value.data[i - 1] != '\\'));
+        if (!is_end)
+            continue;
+        sum += hash_more(which, value.data + start, i - start);
+        start = i + 1;
+    }
+    return sum;
+}
+
 static int add_condition(struct builder *builder, enum rule_condition which,
                          const struct rule *rule, uint32_t *ret, const char **ret_reason)
 {
     struct slice value = rule->values[which];
     uint32_t flags = rule->flags & ~(uint32_t)RULE_BADFILTER; /* asks what its twin asks */
-    uint64_t key = hash_more(which, value.data, value.size);
+    uint64_t key = hash_value(which, value);
     key = hash_more(key, &flags, sizeof(flags));
     if (hash_index_get(&builder->conditions, key, ret))
         return 0;

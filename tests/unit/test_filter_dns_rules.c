@@ -33,6 +33,12 @@ struct row {
 
 static const struct row rows[] = {
     {SEVENTEEN_HOSTS "||o.org^$dnsrewrite=192.0.2.9", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnstype=A|AAAA\n||o.org^$dnstype=AAAA|A,badfilter", "o.org", A, NULL, NULL, NULL,
+     NONE},
+    {"||o.org^$client=192.0.2.1|pc\n||o.org^$client=pc|192.0.2.1,badfilter", "o.org", A, NULL, "pc",
+     NULL, NONE},
+    {"||o.org^$ctag=x|y\n||o.org^$ctag=y|x,badfilter", "o.org", A, NULL, NULL, "x", NONE},
+    {"||o.org^$ctag=x|y\n||o.org^$ctag=y|z,badfilter", "o.org", A, NULL, NULL, "x", BLOCK},
     {"||o.org^$dnstype=AAAA", "o.org", AAAA, NULL, NULL, NULL, BLOCK},
     {"||o.org^$dnstype=AAAA", "o.org", A, NULL, NULL, NULL, NONE},
     {"||o.org^$dnstype=~A|~CNAME", "o.org", HTTPS, NULL, NULL, NULL, BLOCK},
