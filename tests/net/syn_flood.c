@@ -113,7 +113,8 @@ int main(int argc, char **argv)
             nanosleep(&(struct timespec){.tv_nsec = (long)(early_s * 1e9) % 1000000000}, NULL);
         unsigned size = count - at < BATCH ? count - at : BATCH;
         int done = send_batch(fd, argv + 1, at, size);
-        if (done < 0 && errno != ENOBUFS && errno != EAGAIN) {
+        /* EPERM: the kernel's table of connections is full of earlier ones. */
+        if (done < 0 && errno != ENOBUFS && errno != EAGAIN && errno != EPERM) {
             perror("sendmmsg");
             return 1;
         }
