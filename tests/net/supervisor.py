@@ -150,7 +150,7 @@ def an_off_does_not_wait_for_ever(lab, service):
     turn_on(service)
     start = time.monotonic()
     assert service.ask('off')['state'] == 'off'
-    assert time.monotonic() - start < 2
+    assert time.monotonic() - start < 5
     assert_same(before, lab.snapshot())
 
 

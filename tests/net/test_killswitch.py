@@ -64,9 +64,18 @@ def kill_worker(lab):
     check_no_leak(captured)
 
 
+def fetch(lab, seconds):
+    return lab.app(["curl", "-sS", "--max-time", str(seconds), f"http://{WEB4}/hello"])
+
+
 def works(lab):
-    done = lab.app(["curl", "-sS", "--max-time", "1", f"http://{WEB4}/hello"])
-    return done.stdout.startswith("hello")
+    return fetch(lab, 1).stdout.startswith("hello")
+
+
+def check_refused(lab):
+    """Told so, neither served nor left waiting (28: curl's own patience is over)."""
+    done = fetch(lab, 5)
+    check(done.returncode not in (0, 28), f"traffic goes on, or hangs: {done.returncode} {done.stderr}")
 
 
 def check_no_leak(captured, allowed=to_upstream()):
@@ -87,9 +96,7 @@ def kill_supervisor(lab):
                  lambda: atlantic.status()["counters"]["flows"]["tcp"] >= 50)
         os.kill(supervisor_pid(atlantic), signal.SIGKILL)
         time.sleep(2)
-        began = time.monotonic()
-        check(not works(lab), "traffic goes on without a service")
-        check(time.monotonic() - began < 1.5, "an application hangs")
+        check_refused(lab)
         running.wait(60)
         atlantic.process.wait(10)
         atlantic.start()
@@ -117,9 +124,7 @@ def nothing_else(lab):
         tinyproxy.terminate()
         tinyproxy.wait(10)
         time.sleep(2)
-        began = time.monotonic()
-        check(not works(lab), "traffic without an upstream")
-        check(time.monotonic() - began < 1.5, "an application hangs")
+        check_refused(lab)
     check_no_leak(captured, to_upstream(ports=(3128,)))
 
 
