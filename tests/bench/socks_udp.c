@@ -20,7 +20,7 @@ enum {
     SEGMENTS_MAX = 64,
     BATCH_BYTES = 65536,
     SOCKET_BYTES = 4 * 1024 * 1024,
-    TURN = 16,
+    TURN = 64,
 };
 
 struct socks_udp {
@@ -28,13 +28,13 @@ struct socks_udp {
     struct sockaddr_in peer; /* where the client sends from */
 };
 
-static uint8_t batch[BATCH_BYTES];
+static uint8_t batch[2 * BATCH_BYTES]; /* one is begun before the other is full */
 
-static ssize_t receive(int fd, struct sockaddr_in *ret_from, size_t *ret_each)
+static ssize_t receive(int fd, uint8_t *to, struct sockaddr_in *ret_from, size_t *ret_each)
 {
     struct sockaddr_storage from;
     socklen_t from_size;
-    ssize_t size = gro_receive(fd, batch, sizeof(batch), &from, &from_size, ret_each);
+    ssize_t size = gro_receive(fd, to, BATCH_BYTES, &from, &from_size, ret_each);
     if (size >= 0)
         memcpy(ret_from, &from, sizeof(*ret_from));
     return size;
@@ -89,7 +89,7 @@ static void on_client(struct source *source, uint32_t events)
     (void)events;
     for (int turn = 0; turn < TURN; turn++) {
         size_t each;
-        ssize_t size = receive(source->fd, &udp->peer, &each);
+        ssize_t size = receive(source->fd, batch, &udp->peer, &each);
         if (size < 0)
             return;
         for (size_t at = 0; at < (size_t)size;)
@@ -114,23 +114,50 @@ static size_t pass_down(struct socks_udp *udp, uint8_t *header, uint8_t *data, s
     return count ? at : size;
 }
 
+/* What came from one sender in datagrams of one size (the last may be shorter): its place in the
+ * batch. */
+struct run {
+    struct sockaddr_in from;
+    size_t at, size, each;
+};
+
+static bool run_takes(const struct run *run, const struct run *next)
+{
+    return run->size > 0 && run->each == next->each && run->size % run->each == 0 &&
+           run->from.sin_port == next->from.sin_port &&
+           run->from.sin_addr.s_addr == next->from.sin_addr.s_addr;
+}
+
+static void pass_run_down(struct socks_udp *udp, const struct run *run)
+{
+    uint8_t header[HEADER_BYTES] = {0, 0, 0, 1};
+    memcpy(header + 4, &run->from.sin_addr, 4);
+    memcpy(header + 8, &run->from.sin_port, 2);
+    for (size_t at = 0; at < run->size;)
+        at += pass_down(udp, header, batch + run->at + at, run->size - at, run->each);
+}
+
+/* Datagrams that came one by one go on together too. */
 static void on_server(struct source *source, uint32_t events)
 {
     struct socks_udp *udp =
         (struct socks_udp *)((char *)source - offsetof(struct socks_udp, server));
+    struct run run = {.size = 0};
     (void)events;
-    for (int turn = 0; turn < TURN; turn++) {
-        struct sockaddr_in from;
-        uint8_t header[HEADER_BYTES] = {0, 0, 0, 1};
-        size_t each;
-        ssize_t size = receive(source->fd, &from, &each);
+    for (int turn = 0; turn < TURN && run.at + run.size < BATCH_BYTES; turn++) {
+        struct run next = {.at = run.at + run.size};
+        ssize_t size = receive(source->fd, batch + next.at, &next.from, &next.each);
         if (size < 0)
-            return;
-        memcpy(header + 4, &from.sin_addr, 4);
-        memcpy(header + 8, &from.sin_port, 2);
-        for (size_t at = 0; at < (size_t)size;)
-            at += pass_down(udp, header, batch + at, (size_t)size - at, each);
+            break;
+        next.size = (size_t)size;
+        if (run_takes(&run, &next)) {
+            run.size += next.size;
+        } else {
+            pass_run_down(udp, &run);
+            run = next;
+        }
     }
+    pass_run_down(udp, &run);
 }
 
 static int open_socket(struct sockaddr_in *at)
