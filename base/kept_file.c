@@ -1,5 +1,7 @@
 #include "base/kept_file.h"
 
+#include "base/whole.h"
+
 #include <errno.h>
 #include <fcntl.h>
 #include <stdbool.h>
@@ -107,19 +109,6 @@ void kept_file_close(struct kept_file *file)
 
 /* --- reading --------------------------------------------------------------------------------- */
 
-static ssize_t read_all(int fd, char *to, size_t capacity)
-{
-    size_t size = 0;
-    ssize_t got;
-
-    while ((got = read(fd, to + size, capacity - size)) != 0) {
-        if (got < 0 && errno != EINTR)
-            return -errno;
-        size += got > 0 ? (size_t)got : 0;
-    }
-    return (ssize_t)size;
-}
-
 int kept_file_read(const struct kept_file *file, size_t limit, char **ret_text, size_t *ret_size)
 {
     int fd = file->dir_fd < 0 ? -1 : openat(file->dir_fd, file->name, O_RDONLY | O_CLOEXEC);
@@ -129,7 +118,7 @@ int kept_file_read(const struct kept_file *file, size_t limit, char **ret_text, 
     if (fd < 0)
         return file->dir_fd < 0 ? -ENOENT : -errno;
     text = malloc(limit + 1);
-    size = text ? read_all(fd, text, limit + 1) : -ENOMEM;
+    size = text ? whole_read(fd, text, limit + 1, 0) : -ENOMEM;
     close(fd);
     if (size > (ssize_t)limit)
         size = -EBADMSG;
@@ -143,18 +132,6 @@ int kept_file_read(const struct kept_file *file, size_t limit, char **ret_text, 
 }
 
 /* --- writing --------------------------------------------------------------------------------- */
-
-static int write_all(int fd, const char *text, size_t size)
-{
-    while (size > 0) {
-        ssize_t put = write(fd, text, size);
-        if (put < 0 && errno != EINTR)
-            return -errno;
-        text += put > 0 ? put : 0;
-        size -= put > 0 ? (size_t)put : 0;
-    }
-    return fdatasync(fd) < 0 ? -errno : 0;
-}
 
 /* The new name must be on the disk too, or a crash brings the old one back. */
 static int rename_durably(const struct kept_file *file, const char *from, const char *to)
@@ -174,7 +151,9 @@ int kept_file_write(const struct kept_file *file, const char *text, size_t size)
     fd = openat(file->dir_fd, file->fresh_name, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0640);
     if (fd < 0)
         return -errno;
-    err = write_all(fd, text, size);
+    err = whole_write(fd, text, size, 0);
+    if (err == 0 && fdatasync(fd) < 0)
+        err = -errno;
     close(fd);
     if (err == 0)
         err = rename_durably(file, file->fresh_name, file->name);

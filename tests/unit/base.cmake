@@ -14,6 +14,8 @@ atlantic_unit_test(map LINKS base)
 atlantic_unit_test(poller LINKS base)
 atlantic_unit_test(trim LINKS base)
 atlantic_unit_test(wall_timer LINKS base)
+atlantic_unit_test(whole LINKS base)
+target_link_options(test_whole PRIVATE -Wl,--wrap=pread -Wl,--wrap=pwrite)
 
 # The rules of base/stream.h, to be linked by the test of every implementation.
 add_library(stream_contract STATIC
