@@ -1,26 +1,13 @@
 /* The compiled form in a file: written beside its place and renamed, mapped for reading. */
 #include "adblock/filter_state.h"
 #include "base/cleanup.h"
+#include "base/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
-
-static int write_all(int fd, const uint8_t *data, size_t size)
-{
-    while (size > 0) {
-        ssize_t written = write(fd, data, size);
-        if (written < 0 && errno != EINTR)
-            return -errno;
-        if (written > 0) {
-            data += written;
-            size -= (size_t)written;
-        }
-    }
-    return fsync(fd) < 0 ? -errno : 0;
-}
 
 int filter_save(const struct filter *filter, const char *path)
 {
@@ -31,7 +18,9 @@ int filter_save(const struct filter *filter, const char *path)
     _close_fd_ int fd = open(beside, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644);
     if (fd < 0)
         return -errno;
-    int err = write_all(fd, filter->image.data, filter->image.size);
+    int err = whole_write(fd, filter->image.data, filter->image.size, 0);
+    if (err == 0 && fsync(fd) < 0)
+        err = -errno;
     if (err == 0 && rename(beside, path) < 0)
         err = -errno;
     if (err < 0)

@@ -1,10 +1,12 @@
 #include "adblock/image_writer.h"
 
+#include "base/cleanup.h"
+#include "base/whole.h"
+
 #define XXH_INLINE_ALL
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 #include <xxhash.h>
 
 enum { PIECE_BYTES = 64 * 1024 };
@@ -44,26 +46,12 @@ void image_writer_done(struct image_writer *writer)
     writer->block = NULL;
 }
 
-static void write_file(struct image_writer *writer, size_t at, const uint8_t *data, size_t size)
-{
-    while (size > 0 && writer->err == 0) {
-        ssize_t written = pwrite(writer->fd, data, size, (off_t)at);
-        if (written > 0) {
-            data += written;
-            at += (size_t)written;
-            size -= (size_t)written;
-        } else if (written == 0 || errno != EINTR) {
-            writer->err = written == 0 ? -EIO : -errno;
-        }
-    }
-}
-
 static void write_at(struct image_writer *writer, size_t at, const void *data, size_t size)
 {
     if (writer->err < 0 || size == 0)
         return;
     if (writer->fd >= 0)
-        write_file(writer, at, data, size);
+        writer->err = whole_write(writer->fd, data, size, at);
     else if (size > writer->capacity || at > writer->capacity - size)
         writer->err = -ENOMEM;
     else
@@ -107,18 +95,17 @@ void image_writer_put(struct image_writer *writer, enum image_section section, c
 static uint64_t file_checksum(struct image_writer *writer)
 {
     XXH3_state_t state;
-    uint8_t *piece = malloc(PIECE_BYTES);
+    _free_ uint8_t *piece = malloc(PIECE_BYTES);
     XXH3_64bits_reset(&state);
     for (size_t at = IMAGE_CHECKED_FROM; at < writer->size && writer->err == 0;) {
-        ssize_t got = piece ? pread(writer->fd, piece, PIECE_BYTES, (off_t)at) : -1;
-        if (got > 0) {
+        ssize_t got = piece ? whole_read(writer->fd, piece, PIECE_BYTES, at) : -ENOMEM;
+        if (got <= 0) {
+            writer->err = got == 0 ? -EIO : (int)got;
+        } else {
             XXH3_64bits_update(&state, piece, (size_t)got);
             at += (size_t)got;
-        } else if (!piece || got == 0 || errno != EINTR) {
-            writer->err = !piece ? -ENOMEM : got == 0 ? -EIO : -errno;
         }
     }
-    free(piece);
     return XXH3_64bits_digest(&state);
 }
 

@@ -2,6 +2,7 @@
 #include "adblock/list_format.h"
 
 #include "base/cleanup.h"
+#include "base/whole.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -97,27 +98,19 @@ int list_file_open(struct list_file *file, const char *path)
 
 int list_file_write(struct list_file *file, const void *data, size_t size)
 {
-    const char *at = data;
-    while (size > 0) {
-        ssize_t written = write(file->fd, at, size);
-        if (written < 0 && errno == EINTR)
-            continue;
-        if (written < 0)
-            return -errno;
-        at += written;
-        size -= (size_t)written;
-        file->size += (size_t)written;
-    }
-    return 0;
+    int err = whole_write(file->fd, data, size, file->size);
+    if (err == 0)
+        file->size += size;
+    return err;
 }
 
 static int look_over(const struct list_file *file)
 {
     _free_ char *start = malloc(LOOKED_AT_BYTES);
     enum filter_format format;
-    ssize_t size = start ? pread(file->fd, start, LOOKED_AT_BYTES, 0) : -1;
+    ssize_t size = start ? whole_read(file->fd, start, LOOKED_AT_BYTES, 0) : -ENOMEM;
     if (size < 0)
-        return start ? -errno : -ENOMEM;
+        return (int)size;
     struct slice text = slice_trim((struct slice){start, (size_t)size});
     if (text.size == 0)
         return -ENODATA;

@@ -4,6 +4,7 @@
 #include "base/cleanup.h"
 #include "base/endpoint.h"
 #include "base/err.h"
+#include "base/whole.h"
 #include "blocklists/builtin.h"
 
 #include <errno.h>
@@ -85,9 +86,9 @@ static bool may_be_missing(const struct lists_source *list, int err)
 static int look_at_start(struct complaint *complaint, const struct lists_source *list, int fd)
 {
     _free_ char *start = malloc(LOOKED_AT_BYTES);
-    ssize_t size = start ? pread(fd, start, LOOKED_AT_BYTES, 0) : -1;
+    ssize_t size = start ? whole_read(fd, start, LOOKED_AT_BYTES, 0) : -ENOMEM;
     if (size < 0)
-        return complain_file(complaint, list, start ? -errno : -ENOMEM);
+        return complain_file(complaint, list, (int)size);
     return complain_text(complaint, list, (struct slice){start, (size_t)size});
 }
 
@@ -222,7 +223,7 @@ static void read_psl(struct list_texts *texts)
     struct stat file;
     _close_fd_ int fd = open_file(FILTER_PSL_PATH, &file);
     _free_ char *text = fd >= 0 ? malloc((size_t)file.st_size + 1) : NULL;
-    ssize_t size = text ? read(fd, text, (size_t)file.st_size) : -1;
+    ssize_t size = text ? whole_read(fd, text, (size_t)file.st_size, 0) : -1;
     if (size < 0)
         return;
     texts->psl = text;

@@ -1,7 +1,8 @@
 #include "adblock/spool.h"
 
+#include "base/whole.h"
+
 #include <errno.h>
-#include <unistd.h>
 
 void spool_use_file(struct spool *spool, int fd)
 {
@@ -18,14 +19,8 @@ void spool_done(struct spool *spool)
 static void flush(struct spool *spool)
 {
     struct growing *records = &spool->records;
-    for (size_t at = 0; at < records->size && spool->err == 0;) {
-        ssize_t written =
-            pwrite(spool->fd, records->data + at, records->size - at, (off_t)(spool->filed + at));
-        if (written > 0)
-            at += (size_t)written;
-        else if (written == 0 || errno != EINTR)
-            spool->err = written == 0 ? -EIO : -errno;
-    }
+    if (spool->err == 0)
+        spool->err = whole_write(spool->fd, records->data, records->size, spool->filed);
     spool->filed += records->size;
     records->size = 0;
 }
@@ -48,22 +43,16 @@ void spool_end(struct spool *spool)
 static size_t read_piece(struct spool *spool, size_t at)
 {
     struct growing *records = &spool->records;
-    size_t size = spool->bytes - at, got = 0;
+    size_t size = spool->bytes - at;
     if (size > SPOOL_BUFFER_BYTES)
         size = SPOOL_BUFFER_BYTES;
     records->size = 0;
     if (!growing_add(records, size))
         return 0;
-    while (got < size) {
-        ssize_t more = pread(spool->fd, records->data + got, size - got, (off_t)(at + got));
-        if (more > 0) {
-            got += (size_t)more;
-        } else if (more == 0 || errno != EINTR) {
-            spool->err = more == 0 ? -EIO : -errno;
-            return 0;
-        }
-    }
-    return size;
+    ssize_t got = whole_read(spool->fd, records->data, size, at);
+    if (got != (ssize_t)size)
+        spool->err = got < 0 ? (int)got : -EIO;
+    return spool->err < 0 ? 0 : size;
 }
 
 size_t spool_read(struct spool *spool, size_t at, const void **ret)

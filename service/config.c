@@ -1,6 +1,7 @@
 /* One configuration's life: read, loaded by the schema, completed, checked; then immutable. */
 #include "service/config.h"
 
+#include "base/whole.h"
 #include "service/config_check.h"
 #include "service/config_load.h"
 
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 static int build(struct config_yaml *yaml, struct config *config)
 {
@@ -42,28 +42,12 @@ int config_parse(const char *name, const char *text, size_t size, struct config 
     return 0;
 }
 
-/* A byte more than allowed is enough to know that it is too much. */
-static ssize_t read_whole(int fd, char *to, size_t capacity)
-{
-    size_t size = 0;
-    while (size < capacity) {
-        ssize_t count = pread(fd, to + size, capacity - size, (off_t)size);
-        if (count < 0 && errno == EINTR)
-            continue;
-        if (count < 0)
-            return -errno;
-        if (count == 0)
-            break;
-        size += (size_t)count;
-    }
-    return (ssize_t)size;
-}
-
 int config_read(const char *name, int fd, struct config **ret, struct config_error *error)
 {
+    /* A byte more than allowed is enough to know that it is too much. */
     const size_t capacity = CONFIG_FILE_MAX_BYTES + 1;
     char *text = malloc(capacity);
-    ssize_t size = text ? read_whole(fd, text, capacity) : -ENOMEM;
+    ssize_t size = text ? whole_read(fd, text, capacity, 0) : -ENOMEM;
     int result = (int)size;
     if (size < 0)
         snprintf(error->text, sizeof(error->text), "%s: %s; is it a readable file?", name,
