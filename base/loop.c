@@ -83,9 +83,9 @@ void loop_add_guest(struct loop *loop, struct loop_guest *guest, loop_fn *fn, vo
 
 static void send_guests_home(struct loop *loop)
 {
-    while (!list_is_empty(&loop->guests)) {
-        struct loop_guest *guest = list_item(loop->guests.next, struct loop_guest, node);
-        list_remove(&guest->node);
+    struct list *node;
+    while ((node = list_take_first(&loop->guests))) {
+        struct loop_guest *guest = list_item(node, struct loop_guest, node);
         guest->fn(guest->owner);
     }
 }
@@ -130,29 +130,33 @@ static void run_timers(struct loop *loop)
     }
 }
 
+/* False: there was none. */
+static bool run_first(struct list *list)
+{
+    struct list *node = list_take_first(list);
+    if (!node)
+        return false;
+    struct deferred *deferred = list_item(node, struct deferred, node);
+    deferred->fn(deferred->owner);
+    return true;
+}
+
 static void run_deferred(struct loop *loop)
 {
     for (int pass = 0; pass < DEFERRED_PASSES && !list_is_empty(&loop->deferred); pass++) {
         struct list batch;
         list_init(&batch);
         list_splice(&batch, &loop->deferred);
-        while (!list_is_empty(&batch)) {
-            struct deferred *deferred = list_item(batch.next, struct deferred, node);
-            list_remove(&deferred->node);
-            deferred->fn(deferred->owner);
-        }
+        while (run_first(&batch))
+            ;
     }
 }
 
 /* Each with what it has others do, flushing for example, while the bytes are in the cache. */
 static void run_postponed(struct loop *loop)
 {
-    for (int i = 0; i < POSTPONED_CALLS && !list_is_empty(&loop->postponed); i++) {
-        struct deferred *deferred = list_item(loop->postponed.next, struct deferred, node);
-        list_remove(&deferred->node);
-        deferred->fn(deferred->owner);
+    for (int i = 0; i < POSTPONED_CALLS && run_first(&loop->postponed); i++)
         run_deferred(loop);
-    }
 }
 
 /* The sooner of two waits, where WAIT_FOREVER is the longest. */

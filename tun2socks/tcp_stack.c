@@ -161,11 +161,9 @@ uint16_t tcp_stack_segment_size(const struct tcp_stack *stack, uint16_t peer_mss
 static void on_flush(void *owner)
 {
     struct tcp_stack *stack = owner;
-    while (!list_is_empty(&stack->dirty)) {
-        struct list *node = stack->dirty.next;
-        list_remove(node);
+    struct list *node;
+    while ((node = list_take_first(&stack->dirty)))
         tcp_stream_flush(node);
-    }
 }
 
 /* lwIP walks the hot connections; the others do not need a clock. */
@@ -188,14 +186,11 @@ static void on_tick(void *owner)
         pcb = next;
     }
     tcp_active_pcbs = NULL;
-    struct list walked;
+    struct list walked, *node;
     list_init(&walked);
     list_splice(&walked, &stack->hot);
-    while (!list_is_empty(&walked)) {
-        struct list *node = walked.next;
-        list_remove(node);
+    while ((node = list_take_first(&walked)))
         tcp_stream_after_tick(node); /* back into `hot`, if it still is */
-    }
     tcp_stack_start_tick(stack);
 }
 
@@ -221,11 +216,9 @@ void tcp_stack_start_acks(struct tcp_stack *stack)
 static void on_quick_acks(void *owner)
 {
     struct tcp_stack *stack = owner;
-    while (!list_is_empty(&stack->owing)) {
-        struct list *node = stack->owing.next;
-        list_remove(node);
+    struct list *node;
+    while ((node = list_take_first(&stack->owing)))
         tcp_stream_send_owed_ack(node);
-    }
 }
 
 void tcp_stack_start_quick_acks(struct tcp_stack *stack)

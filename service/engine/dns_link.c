@@ -115,12 +115,12 @@ void dns_link_free(struct dns_link *link)
 static void tell_failed(void *owner)
 {
     struct dns_link *link = owner;
-    struct list failed;
+    struct list failed, *node;
 
     list_init(&failed);
     list_splice(&failed, &link->failed);
-    while (!list_is_empty(&failed)) {
-        struct dns_exchange *exchange = list_item(failed.next, struct dns_exchange, node);
+    while ((node = list_take_first(&failed))) {
+        struct dns_exchange *exchange = list_item(node, struct dns_exchange, node);
         detach(exchange);
         exchange->on_done(exchange->owner, link->err, NULL, 0);
     }
