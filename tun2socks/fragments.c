@@ -185,6 +185,8 @@ int fragments_put(struct fragments *fragments, const struct packet *fragment, st
     uint8_t *whole = datagram->memory + IP_WRITER_HEADER_MAX - header_size;
     ip_write_header(whole, &datagram->from, &datagram->to, datagram->protocol, datagram->total);
     int err = packet_parse(whole, header_size + datagram->total, ret);
+    if (err == 0 && ret->fragment.is_one) /* fragments of a fragment: not looked at any further */
+        err = -EBADMSG;
     *ret_memory = datagram->memory;
     datagram->memory = NULL;
     datagram_free(fragments, datagram);

@@ -145,6 +145,20 @@ static void forgets_after_a_while(void **state)
     assert_false(timer_is_active(&rig->fragments.expiry));
 }
 
+/* Fragments of a fragment: what comes out is no packet, its transport header was never looked at.
+ */
+static void refuses_a_fragment_within(void **state)
+{
+    static const uint8_t inner[] = {17, 0, 0, 8, 0, 0, 0, 7, 1, 2, 3, 4, 5, 6, 7, 8, 9};
+    struct rig *rig = *state;
+    make(rig, "[fd00::1]:1", "[2001:db8::7]:53");
+    rig->whole[6] = 44; /* a fragment header comes next (RFC 8200 sec. 4.5) */
+    memcpy(rig->whole + 40, inner, sizeof(inner));
+    assert_int_equal(put(rig, 0, 8, true, 9), 0);
+    assert_int_equal(put(rig, 8, sizeof(inner) - 8, false, 9), -EBADMSG);
+    assert_int_equal(rig->fragments.count, 0);
+}
+
 static void refuses_nonsense(void **state)
 {
     struct rig *rig = *state;
@@ -164,6 +178,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(keeps_conversations_apart, set_up, tear_down),
         cmocka_unit_test_setup_teardown(is_bounded_and_forgets_the_oldest, set_up, tear_down),
         cmocka_unit_test_setup_teardown(forgets_after_a_while, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(refuses_a_fragment_within, set_up, tear_down),
         cmocka_unit_test_setup_teardown(refuses_nonsense, set_up, tear_down),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
