@@ -94,12 +94,26 @@ static void note(struct dns_policy *policy, const struct dns_asked *asked, const
                    verdict);
 }
 
+/* As much as this client takes in one piece; with the rest it comes again over TCP. */
+static ssize_t write_records(const struct dns_policy *policy, const struct dns_asked *asked,
+                             const struct filter_answer *answers, size_t count, uint8_t *to,
+                             size_t capacity)
+{
+    const struct dns_question *question = &asked->question;
+    size_t room = asked->is_stream || question->udp_size > capacity ? capacity : question->udp_size;
+    ssize_t size = dns_message_rewritten(asked->query, asked->size, question, answers, count,
+                                         policy->config->blocking_ttl_s, to, room);
+
+    if (size != -ENOBUFS)
+        return size;
+    return dns_message_truncated(asked->query, asked->size, question, to, capacity);
+}
+
 /* The records of the type that was asked for; those that cannot be written are as good as none. */
 static ssize_t answer_records(const struct dns_policy *policy, const struct dns_asked *asked,
                               const struct filter_answer *answers, size_t count, uint8_t *to,
                               size_t capacity)
 {
-    uint32_t ttl_s = policy->config->blocking_ttl_s;
     struct filter_answer wanted[FILTER_ANSWERS_MAX];
     size_t used = 0;
     ssize_t size;
@@ -107,12 +121,8 @@ static ssize_t answer_records(const struct dns_policy *policy, const struct dns_
     for (size_t i = 0; i < count; i++)
         if (answers[i].type == asked->question.qtype || asked->question.qtype == TYPE_ANY)
             wanted[used++] = answers[i];
-    size = dns_message_rewritten(asked->query, asked->size, &asked->question, wanted, used, ttl_s,
-                                 to, capacity);
-    if (size != -EINVAL)
-        return size;
-    return dns_message_rewritten(asked->query, asked->size, &asked->question, NULL, 0, ttl_s, to,
-                                 capacity);
+    size = write_records(policy, asked, wanted, used, to, capacity);
+    return size != -EINVAL ? size : write_records(policy, asked, NULL, 0, to, capacity);
 }
 
 static ssize_t answer_code(const struct dns_policy *policy, const struct dns_asked *asked,

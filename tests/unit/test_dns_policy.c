@@ -10,6 +10,11 @@
 
 #include <cmocka.h>
 
+/* Three such records are more than a datagram without EDNS may hold. */
+#define LONG                                                                                       \
+    "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"   \
+    "012345678901234567890123456789012345678901234567890123456789012345678901234567890123456789"
+
 static const char rules[] = "||ads.example^\n"
                             "@@||good.ads.example^\n"
                             "||192.0.2.66^\n"
@@ -17,7 +22,10 @@ static const char rules[] = "||ads.example^\n"
                             "||here.example^$dnsrewrite=192.0.2.7\n"
                             "||gone.example^$dnsrewrite=NXDOMAIN\n"
                             "||search.example^$dnsrewrite=Safe.Search.example.\n"
-                            "||nas.lan^$dnsrewrite=192.168.1.5\n";
+                            "||nas.lan^$dnsrewrite=192.168.1.5\n"
+                            "||wordy.example^$dnsrewrite=NOERROR;TXT;" LONG "1\n"
+                            "||wordy.example^$dnsrewrite=NOERROR;TXT;" LONG "2\n"
+                            "||wordy.example^$dnsrewrite=NOERROR;TXT;" LONG "3\n";
 static const char hosts[] = "# hosts\n192.168.1.9 printer.example\n0.0.0.0 null.example\n"
                             "127.0.0.1 loop.example\n";
 static const char rpz[] = "$TTL 60\n@ SOA ns. me. 1 1 1 1 1\n  NS ns.\n"
@@ -161,6 +169,23 @@ static void test_rewritten(void **state)
     assert_answer("gone.example", DNS_A, "NXDOMAIN");
     assert_int_equal(decide("search.example", DNS_A), DNS_RULING_ALIAS);
     assert_string_equal(decision.alias, "safe.search.example");
+}
+
+/* What is too large for a datagram is asked for again over TCP, whoever the records are from. */
+static void test_rewritten_too_large(void **state)
+{
+    (void)state;
+    assert_answer("wordy.example", 16, "ANSWER: 3");
+    asked.question.udp_size = DNS_UDP_DEFAULT;
+    dns_policy_decide(&policy, &asked, true, to, sizeof(to), &decision);
+    assert_in_range(decision.size, 1, DNS_UDP_DEFAULT);
+    read_text(decision.size);
+    assert_non_null(strstr(text, " tc "));
+    asked.is_stream = true;
+    dns_policy_decide(&policy, &asked, true, to, sizeof(to), &decision);
+    read_text(decision.size);
+    assert_non_null(strstr(text, "ANSWER: 3"));
+    asked.is_stream = false;
 }
 
 static void test_policy_zone(void **state)
@@ -351,6 +376,7 @@ int main(void)
         policy_test(test_names_of_lists),
         policy_test(test_hosts),
         policy_test(test_rewritten),
+        policy_test(test_rewritten_too_large),
         policy_test(test_policy_zone),
         policy_test(test_names_that_stay),
         policy_test(test_answers),
