@@ -1,6 +1,7 @@
 #include "service/supervisor/netlink.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <time.h>
 
@@ -60,6 +61,29 @@ struct nlmsghdr *netlink_message(void *buffer, uint16_t type, uint16_t flags, si
     return message;
 }
 
+/* Does the conversation end in these messages? */
+static bool has_end(const struct netlink *netlink, size_t size)
+{
+    const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)netlink->buffer;
+    int left = (int)size;
+    for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
+        if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
+            return true;
+    return false;
+}
+
+/* One that broke off (a list that changed while it was told) is heard to its end: what is left of
+ * it would be taken for the answer to the next question. */
+static void hear_out(struct netlink *netlink, size_t size)
+{
+    while (!has_end(netlink, size)) {
+        ssize_t more = mnl_socket_recvfrom(netlink->socket, netlink->buffer, netlink->buffer_bytes);
+        if (more < 0 && errno != EINTR)
+            return;
+        size = more < 0 ? 0 : (size_t)more;
+    }
+}
+
 static int converse(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t fn, void *owner)
 {
     message->nlmsg_seq = ++netlink->sequence;
@@ -73,8 +97,11 @@ static int converse(struct netlink *netlink, struct nlmsghdr *message, mnl_cb_t 
             return -errno;
         int more = mnl_cb_run(netlink->buffer, (size_t)size, netlink->sequence,
                               netlink_port(netlink), fn, owner);
-        if (more < 0)
-            return -errno;
+        if (more < 0) {
+            int err = -errno;
+            hear_out(netlink, (size_t)size);
+            return err;
+        }
         if (more == MNL_CB_STOP)
             return 0;
     }

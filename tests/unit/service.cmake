@@ -25,7 +25,7 @@ atlantic_unit_test(power_text LINKS supervisor base)
 atlantic_unit_test(name_cache LINKS engine base)
 atlantic_unit_test(shared_names LINKS engine base)
 atlantic_unit_test(answer_cache LINKS engine adblock base)
-foreach(part admission arguments doors holder inquiries notify power report socket_owner standing steering
+foreach(part admission arguments doors holder inquiries netlink notify power report socket_owner standing steering
         wish worker)
   atlantic_unit_test(${part} LINKS supervisor config base)
 endforeach()
