@@ -12,6 +12,9 @@
  * otherwise push out everybody's acknowledgements within milliseconds. */
 enum { TX_QUEUE_PACKETS = 5000 };
 
+/* A list that changed while the kernel told it (EINTR) is asked for again. */
+enum { SURVEYS_MAX = 5 };
+
 /* Addresses of a link that is on the way up or down may come and go between the two dumps; the
  * events that follow bring us back here. */
 struct survey {
@@ -132,7 +135,7 @@ static int survey_address(const struct nlmsghdr *message, void *owner)
     return MNL_CB_OK;
 }
 
-int links_read(struct netlink *netlink, const char *tun, struct links *ret)
+static int read_once(struct netlink *netlink, const char *tun, struct links *ret)
 {
     char buffer[NETLINK_MESSAGE_BYTES];
     void *header;
@@ -150,6 +153,14 @@ int links_read(struct netlink *netlink, const char *tun, struct links *ret)
         return err;
     *ret = links;
     return 0;
+}
+
+int links_read(struct netlink *netlink, const char *tun, struct links *ret)
+{
+    int err = -EINTR;
+    for (int i = 0; err == -EINTR && i < SURVEYS_MAX; i++)
+        err = read_once(netlink, tun, ret);
+    return err;
 }
 
 /* By index too: a device that went and came back has lost its chain. */
