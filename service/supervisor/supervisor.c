@@ -17,6 +17,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 struct supervisor {
     struct loop *loop;
@@ -66,12 +67,16 @@ static void on_protection_change(void *owner)
     changed(owner);
 }
 
+/* The list is taken first: whoever is answered may ask for the same again at once, or be gone. */
 static void on_off(void *owner, const char *error)
 {
     struct supervisor *supervisor = owner;
-    for (size_t i = 0; i < supervisor->off_count; i++)
-        answer(supervisor, supervisor->off_clients[i], error);
+    struct power_client *clients[POWER_CLIENTS_MAX];
+    size_t count = supervisor->off_count;
+    memcpy(clients, supervisor->off_clients, count * sizeof(clients[0]));
     supervisor->off_count = 0;
+    for (size_t i = 0; i < count; i++)
+        answer(supervisor, clients[i], error);
     if (supervisor->overview.is_ending)
         crew_stop(supervisor->crew);
     changed(supervisor);

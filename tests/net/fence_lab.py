@@ -270,10 +270,14 @@ class Service:
         self.lab.processes.end(self.process, number)
         self.errors.close()
 
+    def connect(self):
+        client = socket.socket(socket.AF_UNIX)
+        client.settimeout(10)
+        client.connect(f'{self.run_dir}/power.sock')
+        return client
+
     def ask(self, request):
-        with socket.socket(socket.AF_UNIX) as client:
-            client.settimeout(10)
-            client.connect(f'{self.run_dir}/power.sock')
+        with self.connect() as client:
             client.sendall(request.encode() + b'\n')
             text = b''
             while not text.endswith(b'\n\n'):

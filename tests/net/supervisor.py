@@ -154,6 +154,32 @@ def an_off_does_not_wait_for_ever(lab, service):
     assert_same(before, lab.snapshot())
 
 
+def each_request_has_one_answer(lab, service):
+    """Also an `off` behind an `off`, and when another one who asked has gone meanwhile."""
+    service.write_script(READY + 'keep\n') # so that `off` waits
+    service.start()
+    for words in (b'off\noff\nstatus\n', b'off\n' * 16):
+        turn_on(service)
+        with service.connect() as gone, service.connect() as client:
+            gone.sendall(b'off\n')
+            time.sleep(0.1)
+            client.sendall(words)
+            time.sleep(0.1)
+            gone.close()
+            text, count = b'', words.count(b'\n')
+            while text.count(b'\n\n') < count:
+                part = client.recv(4096)
+                assert part, service.stderr()
+                text += part
+            client.settimeout(0.3)
+            try:
+                text += client.recv(4096)
+            except TimeoutError:
+                pass
+            assert text.count(b'\n\n') == count, text
+        assert service.ask('status')['state'] == 'off'
+
+
 def a_device_in_the_way_is_told(lab, service):
     service.write_script(READY)
     service.start()
