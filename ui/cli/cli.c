@@ -2,6 +2,7 @@
 #include "ui/cli/cli.h"
 
 #include "base/err.h"
+#include "ui/cli/member.h"
 #include "ui/client.h"
 
 #include <errno.h>
@@ -32,19 +33,13 @@ int cli_explain(int err, const char *socket_name)
     }
 }
 
-static const char *text_of(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "";
-}
-
 int cli_check_answer(const cJSON *answer)
 {
     const cJSON *error = cJSON_GetObjectItemCaseSensitive(answer, "error");
     if (!error)
         return CLI_OK;
-    const char *hint = text_of(error, "hint"), *code = text_of(error, "code");
-    fprintf(stderr, "atlantic: %s%s%s\n", text_of(error, "message"), *hint ? "; " : "", hint);
+    const char *hint = member_text(error, "hint"), *code = member_text(error, "code");
+    fprintf(stderr, "atlantic: %s%s%s\n", member_text(error, "message"), *hint ? "; " : "", hint);
     if (strcmp(code, "permission") == 0)
         return CLI_PERMISSION;
     return strcmp(code, "bad_params") == 0 ? CLI_USAGE : CLI_FAILED;

@@ -1,6 +1,7 @@
 /* consent: what people are asked before a query log is kept; to agree, and to take that back. */
 #include "ui/cli/cli.h"
 #include "ui/cli/consent_text.h"
+#include "ui/cli/member.h"
 
 #include <string.h>
 #include <strings.h>
@@ -51,8 +52,8 @@ static int agree(const struct cli *cli, const cJSON *shown)
 
 static int ask_and_give(const struct cli *cli, const cJSON *shown)
 {
-    const char *state = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(shown, "state"));
-    bool is_asked = !(cli->given & CLI_YES) && !(state && strcmp(state, "given") == 0);
+    bool is_given = strcmp(member_text(shown, "state"), "given") == 0;
+    bool is_asked = !is_given && !(cli->given & CLI_YES);
     if (is_asked && ((cli->given & CLI_JSON) || !isatty(STDIN_FILENO))) {
         fputs("atlantic: nobody can be asked here; read the text (atlantic consent) and say: "
               "atlantic consent give --yes\n",

@@ -1,27 +1,11 @@
 #include "ui/cli/consent_text.h"
 
+#include "ui/cli/member.h"
 #include "ui/cli/table.h"
 
 #include <string.h>
 
 enum { WIDTH = 78, LINE_MAX_BYTES = 200 };
-
-static const char *text_at(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "";
-}
-
-static double number_at(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
-
-static bool is_true_at(const cJSON *object, const char *name)
-{
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
 
 /* --- the question ---------------------------------------------------------------------------- */
 
@@ -65,10 +49,10 @@ const char *consent_text_missing(const cJSON *log)
         {"withdrawn", "not kept: consent was withdrawn; see: atlantic consent"},
         {"damaged", "not kept: the record of your consent cannot be read; see: atlantic consent"},
     };
-    if (!is_true_at(log, "needs_consent"))
+    if (!member_is_true(log, "needs_consent"))
         return NULL;
     for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
-        if (strcmp(texts[i].state, text_at(log, "consent")) == 0)
+        if (strcmp(texts[i].state, member_text(log, "consent")) == 0)
             return texts[i].text;
     }
     return texts[0].text;
@@ -76,15 +60,15 @@ const char *consent_text_missing(const cJSON *log)
 
 static void format_event(const cJSON *event, char to[LINE_MAX_BYTES])
 {
-    const char *region = text_at(event, "region");
-    snprintf(to, LINE_MAX_BYTES, "%s %s by user %.0f, text %.0f, region %s", text_at(event, "what"),
-             text_at(event, "time"), number_at(event, "uid"), number_at(event, "version"),
-             *region ? region : "not set");
+    const char *region = member_text(event, "region");
+    snprintf(to, LINE_MAX_BYTES, "%s %s by user %.0f, text %.0f, region %s",
+             member_text(event, "what"), member_text(event, "time"), member_number(event, "uid", 0),
+             member_number(event, "version", 0), *region ? region : "not set");
 }
 
 static void format_state(const cJSON *result, char to[LINE_MAX_BYTES])
 {
-    const char *state = text_at(result, "state");
+    const char *state = member_text(result, "state");
     const cJSON *event = cJSON_GetObjectItemCaseSensitive(result, "event");
     if (strcmp(state, "damaged") == 0)
         snprintf(to, LINE_MAX_BYTES, "its record cannot be read, so it counts for nothing");
@@ -97,10 +81,11 @@ static void format_state(const cJSON *result, char to[LINE_MAX_BYTES])
 static const char *describe_log(const cJSON *result)
 {
     const cJSON *log = cJSON_GetObjectItemCaseSensitive(result, "log");
-    const char *missing = consent_text_missing(log), *mode = text_at(log, "mode");
+    const char *missing = consent_text_missing(log), *mode = member_text(log, "mode");
     if (missing)
-        return strcmp(text_at(log, "consent"), "withdrawn") == 0 ? "not kept: consent was withdrawn"
-                                                                 : "not kept, for want of consent";
+        return strcmp(member_text(log, "consent"), "withdrawn") == 0
+                   ? "not kept: consent was withdrawn"
+                   : "not kept, for want of consent";
     if (strcmp(mode, "off") == 0)
         return "off by the configuration";
     return strcmp(mode, "all") == 0 ? "kept, of everything" : "kept, of what is blocked";
@@ -125,8 +110,8 @@ static void add_history(struct table *table, const cJSON *result)
 
 static const char *advise(const cJSON *result)
 {
-    bool needs = is_true_at(cJSON_GetObjectItemCaseSensitive(result, "log"), "needs_consent");
-    if (strcmp(text_at(result, "state"), "given") == 0)
+    bool needs = member_is_true(cJSON_GetObjectItemCaseSensitive(result, "log"), "needs_consent");
+    if (strcmp(member_text(result, "state"), "given") == 0)
         return "Take it back with: atlantic consent withdraw";
     return needs ? "Agree with: atlantic consent give" : NULL;
 }
@@ -134,14 +119,14 @@ static const char *advise(const cJSON *result)
 void consent_text_print_answer(const cJSON *result, bool has_colour, FILE *to)
 {
     struct table *table = table_new("<<");
-    const char *region = text_at(result, "region"), *advice = advise(result);
+    const char *region = member_text(result, "region"), *advice = advise(result);
     char line[LINE_MAX_BYTES];
     if (!table)
         return;
-    snprintf(line, sizeof(line), "version %.0f", number_at(result, "version"));
+    snprintf(line, sizeof(line), "version %.0f", member_number(result, "version", 0));
     add_line(table, "text", line);
     snprintf(line, sizeof(line), "%s: consent is %s", *region ? region : "not set",
-             is_true_at(result, "is_required") ? "required" : "not required");
+             member_is_true(result, "is_required") ? "required" : "not required");
     add_line(table, "region", line);
     format_state(result, line);
     add_line(table, "consent", line);

@@ -1,33 +1,17 @@
 #include "ui/cli/lists_text.h"
 
 #include "blocklists/catalogue.h"
+#include "ui/cli/member.h"
 #include "ui/cli/table.h"
 
 #include <string.h>
 #include <time.h>
 
-static const char *text_at(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "";
-}
-
-static uint64_t number_at(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) && item->valuedouble > 0 ? (uint64_t)item->valuedouble : 0;
-}
-
-static bool is_true(const cJSON *object, const char *name)
-{
-    return cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(object, name));
-}
-
 /* Unix time of "2026-01-31T12:00:00.000Z"; 0 if there is none. */
 static int64_t time_at(const cJSON *object, const char *name)
 {
     struct tm tm = {0};
-    return strptime(text_at(object, name), "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
+    return strptime(member_text(object, name), "%Y-%m-%dT%H:%M:%S", &tm) ? (int64_t)timegm(&tm) : 0;
 }
 
 static const char *age(int64_t then_s, int64_t now_s, char to[TABLE_FIGURE_MAX])
@@ -40,11 +24,11 @@ static const char *age(int64_t then_s, int64_t now_s, char to[TABLE_FIGURE_MAX])
 static const char *state_of(const cJSON *list)
 {
     const cJSON *update = cJSON_GetObjectItemCaseSensitive(list, "update");
-    if (!is_true(list, "enabled"))
+    if (!member_is_true(list, "enabled"))
         return "off";
-    if (is_true(update, "running"))
+    if (member_is_true(update, "running"))
         return "updating";
-    if (number_at(update, "failures") > 0)
+    if (member_count(update, "failures") > 0)
         return "failed";
     if (cJSON_IsObject(update) && time_at(update, "changed") == 0)
         return "waiting";
@@ -56,10 +40,10 @@ static void add_list(struct table *table, const cJSON *list, int64_t now_s)
     const cJSON *update = cJSON_GetObjectItemCaseSensitive(list, "update");
     char rules[TABLE_FIGURE_MAX], dropped[TABLE_FIGURE_MAX], changed[TABLE_FIGURE_MAX],
         checked[TABLE_FIGURE_MAX];
-    uint64_t all = number_at(list, "rules") + number_at(list, "exceptions");
-    table_add(table, (const char *const[]){text_at(list, "name"), text_at(list, "category"),
+    uint64_t all = member_count(list, "rules") + member_count(list, "exceptions");
+    table_add(table, (const char *const[]){member_text(list, "name"), member_text(list, "category"),
                                            state_of(list), table_number(all, rules),
-                                           table_number(number_at(list, "dropped"), dropped),
+                                           table_number(member_count(list, "dropped"), dropped),
                                            age(time_at(update, "changed"), now_s, changed),
                                            age(time_at(update, "checked"), now_s, checked)});
 }
@@ -70,8 +54,8 @@ static void print_failures(const cJSON *lists, FILE *to)
     cJSON_ArrayForEach(list, lists)
     {
         const cJSON *update = cJSON_GetObjectItemCaseSensitive(list, "update");
-        if (number_at(update, "failures") > 0)
-            fprintf(to, "%s: %s\n", text_at(list, "name"), text_at(update, "error"));
+        if (member_count(update, "failures") > 0)
+            fprintf(to, "%s: %s\n", member_text(list, "name"), member_text(update, "error"));
     }
 }
 
@@ -87,8 +71,8 @@ void lists_text_print(const cJSON *result, int64_t now_s, bool has_colour, FILE 
     table_print(table, true, has_colour, to);
     table_free(table);
     print_failures(lists, to);
-    if (text_at(result, "problem")[0])
-        fprintf(to, "The newest lists are not in force: %s\n", text_at(result, "problem"));
+    if (member_text(result, "problem")[0])
+        fprintf(to, "The newest lists are not in force: %s\n", member_text(result, "problem"));
 }
 
 static bool has_any(const cJSON *result, const char *name, bool (*is)(const cJSON *update))
@@ -96,7 +80,7 @@ static bool has_any(const cJSON *result, const char *name, bool (*is)(const cJSO
     const cJSON *list;
     cJSON_ArrayForEach(list, cJSON_GetObjectItemCaseSensitive(result, "lists"))
     {
-        bool is_meant = !name || strcmp(text_at(list, "name"), name) == 0;
+        bool is_meant = !name || strcmp(member_text(list, "name"), name) == 0;
         if (is_meant && is(cJSON_GetObjectItemCaseSensitive(list, "update")))
             return true;
     }
@@ -105,12 +89,12 @@ static bool has_any(const cJSON *result, const char *name, bool (*is)(const cJSO
 
 static bool is_running(const cJSON *update)
 {
-    return is_true(update, "running");
+    return member_is_true(update, "running");
 }
 
 static bool has_failed(const cJSON *update)
 {
-    return number_at(update, "failures") > 0;
+    return member_count(update, "failures") > 0;
 }
 
 bool lists_text_is_running(const cJSON *result, const char *name)

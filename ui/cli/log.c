@@ -1,5 +1,6 @@
 /* log: pages through the query log, shows it oldest first, and follows it. */
 #include "ui/cli/cli.h"
+#include "ui/cli/member.h"
 #include "ui/cli/table.h"
 
 #include <pwd.h>
@@ -10,18 +11,6 @@
 #include <unistd.h>
 
 enum { LIMIT_DEFAULT = 50, FOLLOW_STEP_S = 1, FOLLOW_ROWS = 500, PAGE_MAX = 500 };
-
-static const char *text_at(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "";
-}
-
-static double number_at(const cJSON *object, const char *name)
-{
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? item->valuedouble : 0;
-}
 
 /* A time or day in UTC, or how long ago; Unix time in ms, -1 if it is none. */
 static double parse_since(const char *text)
@@ -84,7 +73,7 @@ static int fetch(const struct cli *cli, double since_ms, double after, int limit
         if (status != CLI_OK)
             return status;
         take_rows(result, rows);
-        next = number_at(result, "next");
+        next = member_number(result, "next", 0);
         cJSON_Delete(result);
     } while (next > 0 && cJSON_GetArraySize(rows) < limit);
     return CLI_OK;
@@ -94,12 +83,12 @@ static int fetch(const struct cli *cli, double since_ms, double after, int limit
  */
 static const char *why(const cJSON *row, char *to, size_t capacity)
 {
-    if (*text_at(row, "list"))
-        snprintf(to, capacity, "%s: %s", text_at(row, "list"), text_at(row, "rule"));
+    if (*member_text(row, "list"))
+        snprintf(to, capacity, "%s: %s", member_text(row, "list"), member_text(row, "rule"));
     else
-        snprintf(to, capacity, "%s%s%s%s", text_at(row, "answer"),
-                 *text_at(row, "answer") && *text_at(row, "upstream") ? " " : "",
-                 *text_at(row, "upstream") ? "by " : "", text_at(row, "upstream"));
+        snprintf(to, capacity, "%s%s%s%s", member_text(row, "answer"),
+                 *member_text(row, "answer") && *member_text(row, "upstream") ? " " : "",
+                 *member_text(row, "upstream") ? "by " : "", member_text(row, "upstream"));
     return to;
 }
 
@@ -108,12 +97,12 @@ static const char *who(const cJSON *row, char *to, size_t capacity)
 {
     const cJSON *user = cJSON_GetObjectItemCaseSensitive(row, "user");
     const struct passwd *known = cJSON_IsNumber(user) ? getpwuid((uid_t)user->valuedouble) : NULL;
-    if (*text_at(row, "app"))
-        snprintf(to, capacity, "%s", text_at(row, "app"));
+    if (*member_text(row, "app"))
+        snprintf(to, capacity, "%s", member_text(row, "app"));
     else if (known)
         snprintf(to, capacity, "(%s)", known->pw_name);
     else
-        snprintf(to, capacity, "%s", text_at(row, "client"));
+        snprintf(to, capacity, "%s", member_text(row, "client"));
     return to;
 }
 
@@ -129,11 +118,11 @@ static void print_rows(const cJSON *rows, bool with_head, bool has_colour)
     cJSON_ArrayForEach(row, rows)
     {
         char app[64], name[512], reason[320];
-        snprintf(name, sizeof(name), "%s%s", text_at(row, "name"), text_at(row, "path"));
-        table_add(table, (const char *const[]){text_at(row, "time"), who(row, app, sizeof(app)),
-                                               text_at(row, "kind"), text_at(row, "verdict"),
-                                               text_at(row, "type"), name,
-                                               why(row, reason, sizeof(reason))});
+        snprintf(name, sizeof(name), "%s%s", member_text(row, "name"), member_text(row, "path"));
+        table_add(table, (const char *const[]){
+                             member_text(row, "time"), who(row, app, sizeof(app)),
+                             member_text(row, "kind"), member_text(row, "verdict"),
+                             member_text(row, "type"), name, why(row, reason, sizeof(reason))});
     }
     table_print(table, with_head, has_colour, stdout);
     table_free(table);
@@ -162,7 +151,7 @@ static void show(const struct cli *cli, const cJSON *rows, bool is_first)
 static double last_id(const cJSON *rows, double before)
 {
     int count = cJSON_GetArraySize(rows);
-    return count ? number_at(cJSON_GetArrayItem(rows, count - 1), "id") : before;
+    return count ? member_number(cJSON_GetArrayItem(rows, count - 1), "id", 0) : before;
 }
 
 static int follow(const struct cli *cli, double after)
@@ -193,9 +182,9 @@ static int print_counts(const struct cli *cli, double since_ms)
         cJSON_ArrayForEach(row, cJSON_GetObjectItemCaseSensitive(result, "counts"))
         {
             char figure[TABLE_FIGURE_MAX];
-            table_add(table, (const char *const[]){
-                                 text_at(row, "list"), text_at(row, "verdict"),
-                                 table_number((uint64_t)number_at(row, "count"), figure)});
+            table_add(table,
+                      (const char *const[]){member_text(row, "list"), member_text(row, "verdict"),
+                                            table_number(member_count(row, "count"), figure)});
         }
         table_print(table, true, cli->has_colour, stdout);
     }

@@ -1,15 +1,10 @@
 #include "ui/cli/rules_text.h"
 
 #include "ui/cli/answer_text.h"
+#include "ui/cli/member.h"
 #include "ui/cli/table.h"
 
 #include <string.h>
-
-static const char *text_at(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "";
-}
 
 /* "for another 59 min", or `otherwise` where there is no end. */
 static const char *left(const cJSON *object, const char *name, const char *otherwise, char *to,
@@ -25,7 +20,7 @@ static const char *left(const cJSON *object, const char *name, const char *other
 
 const char *rules_text_state(const cJSON *filter, char to[RULES_TEXT_MAX])
 {
-    const char *state = text_at(filter, "state");
+    const char *state = member_text(filter, "state");
     char time[64];
     to[0] = '\0';
     if (strcmp(state, "paused") == 0)
@@ -42,7 +37,7 @@ const char *rules_text_rule(const cJSON *rule, char *to, size_t capacity)
 {
     char time[64];
     const char *end = left(rule, "left_ms", "", time, sizeof(time));
-    snprintf(to, capacity, "%s %s%s%s", text_at(rule, "verdict"), text_at(rule, "name"),
+    snprintf(to, capacity, "%s %s%s%s", member_text(rule, "verdict"), member_text(rule, "name"),
              *end ? ", " : "", end);
     return to;
 }
@@ -68,7 +63,7 @@ void rules_text_print(const cJSON *result, bool has_colour, FILE *to)
         {
             char time[64];
             table_add(table,
-                      (const char *const[]){text_at(rule, "name"), text_at(rule, "verdict"),
+                      (const char *const[]){member_text(rule, "name"), member_text(rule, "verdict"),
                                             left(rule, "left_ms", "for ever", time, sizeof(time))});
         }
         table_print(table, true, has_colour, to);
@@ -86,10 +81,11 @@ void rules_text_print_explanation(const cJSON *result, bool has_colour, FILE *to
         table_add(table, (const char *const[]){"", "VERDICT", "LIST", "RULE"});
         cJSON_ArrayForEach(match, matches)
         {
-            bool wins = strcmp(text_at(match, "rule"), text_at(result, "rule")) == 0 &&
-                        strcmp(text_at(match, "list"), text_at(result, "list")) == 0;
-            table_add(table, (const char *const[]){wins ? "wins" : "", text_at(match, "verdict"),
-                                                   text_at(match, "list"), text_at(match, "rule")});
+            bool wins = strcmp(member_text(match, "rule"), member_text(result, "rule")) == 0 &&
+                        strcmp(member_text(match, "list"), member_text(result, "list")) == 0;
+            table_add(table, (const char *const[]){
+                                 wins ? "wins" : "", member_text(match, "verdict"),
+                                 member_text(match, "list"), member_text(match, "rule")});
         }
         table_print(table, true, has_colour, to);
     }

@@ -1,5 +1,6 @@
 /* on, off, restart, reload, status: the commands that speak to the supervisor. */
 #include "ui/cli/cli.h"
+#include "ui/cli/member.h"
 #include "ui/cli/status_text.h"
 
 #include <errno.h>
@@ -167,10 +168,9 @@ static bool is_news(const cJSON *object, char seen[512])
     const char *words[] = {"state", "reason", "upstream"};
     size_t size = 0;
     now[0] = '\0';
-    for (size_t i = 0; i < 3 && size < sizeof(now); i++) {
-        const char *word = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, words[i]));
-        size += (size_t)snprintf(now + size, sizeof(now) - size, "%s\n", word ? word : "");
-    }
+    for (size_t i = 0; i < 3 && size < sizeof(now); i++)
+        size +=
+            (size_t)snprintf(now + size, sizeof(now) - size, "%s\n", member_text(object, words[i]));
     bool is_new = strcmp(now, seen) != 0;
     memcpy(seen, now, sizeof(now));
     return is_new;

@@ -1,6 +1,7 @@
 #include "ui/cli/status_text.h"
 
 #include "ui/cli/consent_text.h"
+#include "ui/cli/member.h"
 #include "ui/cli/rules_text.h"
 #include "ui/cli/table.h"
 
@@ -10,17 +11,10 @@
 
 enum { DAY_S = 24 * 60 * 60 };
 
-static const char *text_at(const cJSON *object, const char *name)
-{
-    const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
-    return text ? text : "";
-}
-
 /* -1: there is no such number. */
 static long long number_at(const cJSON *object, const char *name)
 {
-    const cJSON *item = cJSON_GetObjectItemCaseSensitive(object, name);
-    return cJSON_IsNumber(item) ? (long long)item->valuedouble : -1;
+    return (long long)member_number(object, name, -1);
 }
 
 static void copy_member(cJSON *to, const cJSON *from, const char *name, cJSON *fallback)
@@ -139,7 +133,7 @@ static void print_ways_out(const cJSON *status, const char *named, FILE *to)
     const cJSON *upstreams = cJSON_GetObjectItemCaseSensitive(status, "upstreams"), *upstream;
     int count = 0;
     cJSON_ArrayForEach(upstream, upstreams) count +=
-        strcmp(text_at(upstream, "health"), "resting") != 0;
+        strcmp(member_text(upstream, "health"), "resting") != 0;
     if (count < 2) {
         fprintf(to, " %s", named);
         return;
@@ -147,9 +141,9 @@ static void print_ways_out(const cJSON *status, const char *named, FILE *to)
     const char *comma = " ";
     cJSON_ArrayForEach(upstream, upstreams)
     {
-        if (strcmp(text_at(upstream, "health"), "resting") == 0)
+        if (strcmp(member_text(upstream, "health"), "resting") == 0)
             continue;
-        fprintf(to, "%s%s", comma, text_at(upstream, "name"));
+        fprintf(to, "%s%s", comma, member_text(upstream, "name"));
         comma = ", ";
     }
     fputs(" in turn", to);
@@ -157,8 +151,8 @@ static void print_ways_out(const cJSON *status, const char *named, FILE *to)
 
 void status_print_headline(const cJSON *status, bool has_colour, FILE *to)
 {
-    const char *state = text_at(status, "state"), *reason = text_at(status, "reason");
-    const char *upstream = text_at(status, "upstream");
+    const char *state = member_text(status, "state"), *reason = member_text(status, "reason");
+    const char *upstream = member_text(status, "upstream");
     const struct state_text *text = describe(state);
     fprintf(to, "%s%s%s", has_colour ? text->colour : "", text->sentence,
             has_colour && *text->colour ? "\033[0m" : "");
@@ -211,18 +205,18 @@ static void add_workers(struct table *table, const cJSON *status)
     cJSON_ArrayForEach(worker, cJSON_GetObjectItemCaseSensitive(status, "workers"))
     {
         char name[24], text[512], flows[80] = "", process[32] = "no process";
-        const char *reason = text_at(worker, "reason");
+        const char *reason = member_text(worker, "reason");
         if (number_at(worker, "pid") > 0)
             snprintf(process, sizeof(process), "process %lld", number_at(worker, "pid"));
         if (number_at(worker, "tcp") >= 0)
             snprintf(flows, sizeof(flows), ", %lld TCP, %lld UDP", number_at(worker, "tcp"),
                      number_at(worker, "udp"));
         snprintf(name, sizeof(name), "worker %d", ++number);
-        snprintf(text, sizeof(text), "%s, %s%s%s%s", text_at(worker, "state"), process, flows,
+        snprintf(text, sizeof(text), "%s, %s%s%s%s", member_text(worker, "state"), process, flows,
                  *reason ? ": " : "", reason);
         add_line(table, name, text);
     }
-    add_line(table, "one worker", text_at(status, "workers_why"));
+    add_line(table, "one worker", member_text(status, "workers_why"));
 }
 
 static void add_upstreams(struct table *table, const cJSON *status)
@@ -231,11 +225,11 @@ static void add_upstreams(struct table *table, const cJSON *status)
     char text[512];
     cJSON_ArrayForEach(upstream, cJSON_GetObjectItemCaseSensitive(status, "upstreams"))
     {
-        const char *error = text_at(upstream, "last_error");
-        bool rests = strcmp(text_at(upstream, "health"), "resting") == 0;
-        snprintf(text, sizeof(text), "%s (%s%s%s): %s%s%s", text_at(upstream, "name"),
-                 text_at(upstream, "kind"), *text_at(upstream, "server") ? " " : "",
-                 text_at(upstream, "server"), text_at(upstream, "health"),
+        const char *error = member_text(upstream, "last_error");
+        bool rests = strcmp(member_text(upstream, "health"), "resting") == 0;
+        snprintf(text, sizeof(text), "%s (%s%s%s): %s%s%s", member_text(upstream, "name"),
+                 member_text(upstream, "kind"), *member_text(upstream, "server") ? " " : "",
+                 member_text(upstream, "server"), member_text(upstream, "health"),
                  rests && *error ? ", " : "", rests ? error : "");
         add_line(table, "upstream", text);
     }
@@ -281,15 +275,15 @@ static void add_log(struct table *table, const cJSON *status)
     const char *missing = consent_text_missing(log);
     if (missing)
         snprintf(text, sizeof(text), "%s", missing);
-    else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "is_failing")))
+    else if (member_is_true(log, "is_failing"))
         snprintf(text, sizeof(text), "cannot be written, %lld entries are lost",
                  number_at(log, "lost"));
-    else if (cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(log, "was_damaged")))
+    else if (member_is_true(log, "was_damaged"))
         snprintf(text, sizeof(text), "was damaged and put aside; a new one was begun");
     else if (number_at(log, "dropped") > 0)
         snprintf(text, sizeof(text), "%lld entries came too fast for it",
                  number_at(log, "dropped"));
-    else if (asked_s > kept_s && strcmp(text_at(log, "mode"), "off") != 0)
+    else if (asked_s > kept_s && strcmp(member_text(log, "mode"), "off") != 0)
         snprintf(text, sizeof(text), "goes back %lld days at most, by the policy for the region",
                  kept_s / DAY_S);
     add_line(table, "query log", text);
@@ -302,8 +296,8 @@ static void add_today(struct table *table, const cJSON *status)
     if (!today)
         return;
     snprintf(text, sizeof(text), "%s down, %s up, %lld requests, %lld blocked",
-             table_bytes((uint64_t)number_at(today, "bytes_down"), down),
-             table_bytes((uint64_t)number_at(today, "bytes_up"), up), number_at(today, "requests"),
+             table_bytes(member_count(today, "bytes_down"), down),
+             table_bytes(member_count(today, "bytes_up"), up), number_at(today, "requests"),
              number_at(today, "blocked"));
     add_line(table, "today", text);
 }
@@ -315,8 +309,8 @@ void status_print(const cJSON *status, long long now_s, bool has_colour, FILE *t
     if (!table)
         return;
     add_since(table, status, now_s);
-    add_line(table, "fence", text_at(status, "fence"));
-    add_line(table, "device", text_at(status, "tun"));
+    add_line(table, "fence", member_text(status, "fence"));
+    add_line(table, "device", member_text(status, "tun"));
     add_worker(table, status);
     add_workers(table, status);
     add_upstreams(table, status);
