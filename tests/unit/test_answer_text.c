@@ -40,6 +40,14 @@ static void test_usage(void **state)
         "2026-01-31  home      1.0 MB  10 B         3        0\n"
         "2026-02-01  -            0 B   0 B         0       12\n"
         "total       -         1.0 MB  10 B         3       12\n");
+    /* a row without its day still has as many columns as the others */
+    assert_printed(answer_print_usage,
+                   "{\"rows\":[{\"day\":\"2026-01-31\",\"upstream\":\"home\"},"
+                   "{\"upstream\":\"work\"}],\"total\":{}}",
+                   "DAY         UPSTREAM  DOWN   UP  REQUESTS  BLOCKED\n"
+                   "2026-01-31  home       0 B  0 B         0        0\n"
+                   "            work       0 B  0 B         0        0\n"
+                   "total       -          0 B  0 B         0        0\n");
     assert_printed(answer_print_usage, "{\"rows\":[],\"total\":{}}",
                    "UPSTREAM  DOWN   UP  REQUESTS  BLOCKED\n"
                    "total      0 B  0 B         0        0\n");
