@@ -2,13 +2,13 @@
 
 #include "base/background.h"
 #include "base/chunk.h"
+#include "base/clock.h"
 #include "base/poller.h"
 #include "base/timer_heap.h"
 
 #include <assert.h>
 #include <limits.h>
 #include <stdlib.h>
-#include <time.h>
 
 enum {
     DEFERRED_PASSES = 8, /* deferred calls may defer again; then descriptors get their turn */
@@ -33,13 +33,6 @@ struct loop {
     bool is_stopping;
     bool is_in_turn;
 };
-
-static uint64_t clock_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
-}
 
 static void update_clock(struct loop *loop)
 {

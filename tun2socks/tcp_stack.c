@@ -1,6 +1,7 @@
 #include "tun2socks/tcp_stack.h"
 
 #include "base/chunk.h"
+#include "base/clock.h"
 #include "tun2socks/checksum.h"
 #include "tun2socks/gso.h"
 #include "tun2socks/tcp_stream.h"
@@ -48,16 +49,13 @@ uint32_t lwip_port_random(void)
 
 u32_t sys_now(void)
 {
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (u32_t)((uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000);
+    return (u32_t)clock_ms();
 }
 
 /* RFC 6528: a clock of 4 us ticks plus a keyed hash of the 4-tuple. */
 u32_t lwip_port_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t *remote_ip,
                     u16_t remote_port)
 {
-    struct timespec now;
     struct {
         ip_addr_t local_ip, remote_ip;
         u32_t ports;
@@ -66,9 +64,7 @@ u32_t lwip_port_isn(const ip_addr_t *local_ip, u16_t local_port, const ip_addr_t
     tuple.local_ip = *local_ip;
     tuple.remote_ip = *remote_ip;
     tuple.ports = (u32_t)local_port << 16 | remote_port;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    uint64_t ticks = (uint64_t)now.tv_sec * 250000 + (uint64_t)now.tv_nsec / 4000;
-    return (u32_t)(ticks + map_hash(&tuple, sizeof(tuple)));
+    return (u32_t)(clock_us() / 4 + map_hash(&tuple, sizeof(tuple)));
 }
 
 /* Header pbuf and data pbufs as they are; the first parts[0] is the vnet header's. A chain of very

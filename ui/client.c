@@ -1,6 +1,7 @@
 #include "ui/client.h"
 
 #include "base/cleanup.h"
+#include "base/clock.h"
 
 #include <ctype.h>
 #include <errno.h>
@@ -11,24 +12,16 @@
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <time.h>
 #include <unistd.h>
 
 enum { ANSWER_MAX_BYTES = 8 * 1024 * 1024, READ_STEP_BYTES = 16 * 1024 };
-
-static long long now_ms(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (long long)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
 
 /* 0 when the descriptor is ready, or -ETIMEDOUT. */
 static int wait_for(int fd, short events, long long deadline_ms)
 {
     struct pollfd poll_fd = {.fd = fd, .events = events};
     for (;;) {
-        long long left_ms = deadline_ms - now_ms();
+        long long left_ms = deadline_ms - (long long)clock_ms();
         int count = poll(&poll_fd, 1, left_ms > 0 ? (int)left_ms : 0);
         if (count > 0)
             return 0;
@@ -120,7 +113,7 @@ static int receive(int fd, const char *end, long long deadline_ms, char **ret)
 static int exchange(const char *run_dir, const char *socket_name, const char *request,
                     const char *end, int timeout_ms, char **ret)
 {
-    long long deadline_ms = now_ms() + timeout_ms;
+    long long deadline_ms = (long long)clock_ms() + timeout_ms;
     _close_fd_ int fd = -1;
     int result = open_socket(run_dir, socket_name, &fd);
     if (result == 0)

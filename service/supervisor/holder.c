@@ -1,5 +1,7 @@
 #include "service/supervisor/holder.h"
 
+#include "base/clock.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -10,7 +12,6 @@
 #include <string.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
-#include <time.h>
 #include <unistd.h>
 
 enum {
@@ -29,16 +30,9 @@ struct hunt {
     size_t descriptors_max; /* to look at, of each process */
 };
 
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
-
 static bool is_over(const struct hunt *hunt)
 {
-    return hunt->left == 0 || now_us() >= hunt->end_us;
+    return hunt->left == 0 || clock_us() >= hunt->end_us;
 }
 
 /* --- the owner's eyes ------------------------------------------------------------------------ */
@@ -272,7 +266,7 @@ static void look_at_all(struct hunt *hunt)
 
 size_t holder_glance(struct holder_memory *memory, struct holder_wanted *wanted, size_t count)
 {
-    struct hunt hunt = {memory, wanted, count, count, now_us() + GLANCE_US, GLANCE_DESCRIPTORS};
+    struct hunt hunt = {memory, wanted, count, count, clock_us() + GLANCE_US, GLANCE_DESCRIPTORS};
     look_at_youngest(&hunt);
     look_at_recent(&hunt);
     return hunt.left;
@@ -281,7 +275,7 @@ size_t holder_glance(struct holder_memory *memory, struct holder_wanted *wanted,
 size_t holder_search(struct holder_memory *memory, struct holder_wanted *wanted, size_t count,
                      unsigned limit_ms)
 {
-    struct hunt hunt = {memory,  wanted, count, count, now_us() + 1000 * (uint64_t)limit_ms,
+    struct hunt hunt = {memory,  wanted, count, count, clock_us() + 1000 * (uint64_t)limit_ms,
                         SIZE_MAX};
     look_at_recent(&hunt);
     if (hunt.left > 0)

@@ -1,5 +1,6 @@
 #include "service/supervisor/inquiries.h"
 
+#include "base/clock.h"
 #include "service/supervisor/crew.h"
 #include "service/supervisor/holder.h"
 #include "service/supervisor/netlink.h"
@@ -11,7 +12,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 enum {
     WAITING_MAX = 256,
@@ -67,13 +67,6 @@ struct inquiries {
     struct holder_memory memory;
     uint64_t search_began_ms;
 };
-
-static uint64_t now_us(void)
-{
-    struct timespec now;
-    clock_gettime(CLOCK_MONOTONIC, &now);
-    return (uint64_t)now.tv_sec * 1000000 + (uint64_t)now.tv_nsec / 1000;
-}
 
 static void answer(struct inquiries *inquiries, const struct inquiry *inquiry, int32_t user,
                    const char *name)
@@ -192,11 +185,11 @@ static void wait_for_search(struct inquiries *inquiries, const struct inquiry *i
 /* True if it was found. The memory is the search's while there is one. */
 static bool glance(struct inquiries *inquiries, struct holder_wanted *wanted)
 {
-    uint64_t began_us = now_us();
+    uint64_t began_us = clock_us();
     if (inquiries->is_searching || began_us < inquiries->glance_from_us)
         return false;
     bool is_found = holder_glance(&inquiries->memory, wanted, 1) == 0;
-    uint64_t ended_us = now_us();
+    uint64_t ended_us = clock_us();
     inquiries->glance_from_us = ended_us + (ended_us - began_us) * REST_FACTOR;
     return is_found;
 }
