@@ -1,6 +1,7 @@
 #include "service/supervisor/inquiries.h"
 
 #include "base/clock.h"
+#include "base/rate.h"
 #include "service/supervisor/crew.h"
 #include "service/supervisor/holder.h"
 #include "service/supervisor/netlink.h"
@@ -32,11 +33,6 @@ struct inquiry {
     int worker;
     uint32_t number;
     uint64_t asked_at_ms;
-};
-
-struct rate {
-    uint64_t second; /* of which `in_second` were asked */
-    unsigned in_second;
 };
 
 /* By inode; the kernel counts those up, so that none is another socket's soon. */
@@ -207,12 +203,8 @@ static int find_owner(struct inquiries *inquiries, const struct ipc_message *ask
 /* Each question costs this thread a conversation with the kernel, whoever asks and whatever for. */
 static bool is_within_rate(struct inquiries *inquiries, unsigned worker)
 {
-    uint64_t second = loop_now_ms(inquiries->loop) / 1000;
     assert(worker < CREW_MAX);
-    struct rate *rate = &inquiries->rates[worker];
-    if (rate->second != second)
-        *rate = (struct rate){.second = second};
-    return rate->in_second++ < PER_SECOND;
+    return rate_take(&inquiries->rates[worker], loop_now_ms(inquiries->loop), PER_SECOND);
 }
 
 void inquiries_ask(struct inquiries *inquiries, unsigned worker, const struct ipc_message *asked,

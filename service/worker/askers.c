@@ -1,5 +1,7 @@
 #include "service/worker/askers.h"
 
+#include "base/rate.h"
+
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,8 +16,7 @@ struct askers {
     unsigned waiting_count;
     struct timer patience; /* of the oldest */
     uint32_t last_number;
-    uint64_t second; /* of which `in_second` were asked */
-    unsigned in_second;
+    struct rate rate; /* of questions */
     struct askers_stats stats;
 };
 
@@ -106,13 +107,8 @@ void askers_take(struct askers *askers, const struct ipc_message *answer)
 
 static bool may_ask(struct askers *askers)
 {
-    uint64_t second = loop_now_ms(askers->loop) / 1000;
-
-    if (second != askers->second) {
-        askers->second = second;
-        askers->in_second = 0;
-    }
-    return askers->waiting_count < ASKERS_WAITING_MAX && askers->in_second < ASKERS_PER_SECOND;
+    return askers->waiting_count < ASKERS_WAITING_MAX &&
+           rate_take(&askers->rate, loop_now_ms(askers->loop), ASKERS_PER_SECOND);
 }
 
 static int ask(struct askers *askers, const struct caller *caller, struct asker *asker)
@@ -141,7 +137,6 @@ static int ask(struct askers *askers, const struct caller *caller, struct asker 
     list_init(&asker->rows);
     list_append(&askers->waiting, &asker->node);
     askers->waiting_count++;
-    askers->in_second++;
     askers->stats.asked++;
     if (askers->waiting_count == 1)
         watch_oldest(askers);
