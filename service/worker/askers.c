@@ -46,12 +46,13 @@ static bool is_askable(const struct caller *caller)
 
 static void watch_oldest(struct askers *askers)
 {
-    const struct asker *oldest = list_item(askers->waiting.next, struct asker, node);
     uint64_t now_ms = loop_now_ms(askers->loop);
+    const struct asker *oldest;
 
     timer_stop(&askers->patience);
     if (list_is_empty(&askers->waiting))
         return;
+    oldest = list_item(askers->waiting.next, struct asker, node);
     timer_start(&askers->patience, oldest->until_ms > now_ms ? oldest->until_ms - now_ms : 0);
 }
 
