@@ -65,12 +65,18 @@ static int write_record(const struct consent *consent, const struct consent_reco
     return kept_file_write(consent->file, text, size);
 }
 
+static enum consent_state find_state(const struct consent *consent,
+                                     const struct consent_event **ret_event)
+{
+    enum consent_state state =
+        consent_record_state(&consent->record, consent->text->version, ret_event);
+    return consent->is_damaged ? CONSENT_DAMAGED : state;
+}
+
 static enum consent_state state_of(const struct consent *consent)
 {
     const struct consent_event *event;
-    return consent->is_damaged
-               ? CONSENT_DAMAGED
-               : consent_record_state(&consent->record, consent->text->version, &event);
+    return find_state(consent, &event);
 }
 
 static void on_file_changed(void *owner)
@@ -140,12 +146,11 @@ bool consent_is_missing(const struct consent *consent)
 
 struct consent_facts consent_facts(const struct consent *consent)
 {
-    struct consent_facts facts = {.state = state_of(consent),
-                                  .record = &consent->record,
+    struct consent_facts facts = {.record = &consent->record,
                                   .text = consent->text,
                                   .region = consent->region,
                                   .is_required = consent->is_required};
-    consent_record_state(&consent->record, consent->text->version, &facts.event);
+    facts.state = find_state(consent, &facts.event);
     return facts;
 }
 
@@ -164,11 +169,11 @@ static struct consent_record record_with(const struct consent *consent, bool is_
 
 static void follow(struct consent *consent, const struct consent_record *record)
 {
+    const struct consent_event *last = &record->events[record->count - 1];
     consent->record = *record;
     consent->is_damaged = false;
     log_notice("consent to the query log was %s text=%u user=%u",
-               state_of(consent) == CONSENT_GIVEN ? "given" : "withdrawn", consent->text->version,
-               (unsigned)record->events[record->count - 1].uid);
+               last->is_given ? "given" : "withdrawn", consent->text->version, (unsigned)last->uid);
     consent->on_change(consent->owner);
 }
 
@@ -189,11 +194,11 @@ int consent_give(struct consent *consent, uid_t uid, int64_t at_s)
  * room. */
 int consent_withdraw(struct consent *consent, uid_t uid, int64_t at_s)
 {
-    if (state_of(consent) == CONSENT_WITHDRAWN && !consent->is_unkept)
+    bool is_withdrawn = state_of(consent) == CONSENT_WITHDRAWN;
+    if (is_withdrawn && !consent->is_unkept)
         return 0;
-    struct consent_record record = state_of(consent) == CONSENT_WITHDRAWN
-                                       ? consent->record
-                                       : record_with(consent, false, uid, at_s);
+    struct consent_record record =
+        is_withdrawn ? consent->record : record_with(consent, false, uid, at_s);
     int err = write_record(consent, &record);
     consent->is_unkept = err < 0;
     if (err < 0 && consent->has_folder && kept_file_put_aside(consent->file) == 0)
