@@ -190,8 +190,16 @@ int consent_give(struct consent *consent, uid_t uid, int64_t at_s)
     return 0;
 }
 
-/* A full disk must not keep a consent alive that was withdrawn: to take the record away needs no
- * room. */
+/* Leaves nothing that could be read as a yes, but something, so that nobody thinks that nothing was
+ * said. To put the record aside needs no room; where there is none, an empty one does as well. */
+static int spoil_record(const struct consent *consent)
+{
+    int err = kept_file_put_aside(consent->file);
+    return err == -ENOENT ? kept_file_write(consent->file, "", 0) : err;
+}
+
+/* A full disk must not keep a consent alive that was withdrawn, nor a log that nobody needs to be
+ * asked for. */
 int consent_withdraw(struct consent *consent, uid_t uid, int64_t at_s)
 {
     bool is_withdrawn = state_of(consent) == CONSENT_WITHDRAWN;
@@ -201,8 +209,8 @@ int consent_withdraw(struct consent *consent, uid_t uid, int64_t at_s)
         is_withdrawn ? consent->record : record_with(consent, false, uid, at_s);
     int err = write_record(consent, &record);
     consent->is_unkept = err < 0;
-    if (err < 0 && consent->has_folder && kept_file_put_aside(consent->file) == 0)
-        log_error("a withdrawal cannot be written; the record was put aside old=consent.damaged "
+    if (err < 0 && consent->has_folder && spoil_record(consent) == 0)
+        log_error("a withdrawal cannot be written; the record is one that cannot be read now "
                   "err=\"%s\"",
                   err_text(err));
     follow(consent, &record);

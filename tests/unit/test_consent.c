@@ -389,6 +389,30 @@ static void test_a_full_disk_and_a_kill(void **state)
     assert_state(lab, CONSENT_WITHDRAWN, false);
 }
 
+/* Where nobody needs to be asked, a no is all that keeps the log from being kept. */
+static void test_a_full_disk_and_nothing_said_before(void **state)
+{
+    struct lab *lab = *state;
+    struct rlimit before;
+
+    lab->other = open_consent(lab, &text1, &lab->other_changes);
+    consent_set_terms(lab->consent, "US", false, true);
+    consent_set_terms(lab->other, "US", false, true);
+    forbid_writing(&before);
+    int err = consent_withdraw(lab->consent, USER, AT);
+    setrlimit(RLIMIT_FSIZE, &before);
+    assert_true(err < 0);
+    assert_state(lab, CONSENT_WITHDRAWN, false);
+    wait_changes(lab, &lab->other_changes, 1);
+    assert_false(consent_permits(lab->other));
+    restart(lab, &text1);
+    consent_set_terms(lab->consent, "US", false, true);
+    assert_state(lab, CONSENT_DAMAGED, false);
+    assert_int_equal(consent_withdraw(lab->consent, USER, AT), 0);
+    restart(lab, &text1);
+    assert_state(lab, CONSENT_WITHDRAWN, false);
+}
+
 static void test_without_one_nothing_is_permitted(void **state)
 {
     (void)state;
@@ -426,6 +450,7 @@ int main(void)
         lab_test(test_what_cannot_be_recorded_is_not_given),
         lab_test(test_a_full_disk_keeps_no_consent_alive),
         lab_test(test_a_full_disk_and_a_kill),
+        lab_test(test_a_full_disk_and_nothing_said_before),
         lab_test(test_nowhere_to_record_it),
         cmocka_unit_test(test_without_one_nothing_is_permitted),
     };
