@@ -35,7 +35,12 @@
 
 struct stream;
 
-enum { STREAM_SPANS = 16 }; /* as many as the relay peeks at a time */
+enum {
+    STREAM_SPANS = 16, /* as many as the relay peeks at a time */
+    /* Much is best moved in pieces of this size: it nearly fills a large chunk, and is what one
+     * superpacket carries at an MTU of 1,500, so that no short packet follows. */
+    STREAM_PIECE_BYTES = 44 * 1460,
+};
 
 struct stream_ops {
     int (*peek)(struct stream *stream, struct span *ret, int max);

@@ -12,9 +12,9 @@
 #include <stdlib.h>
 
 enum {
-    TURN_BYTES = 256 * 1024,        /* what one direction moves in one go */
-    GREEDY_BYTES = 64 * 1024,       /* whoever has moved more than this lately is greedy; */
-    FORGET_BYTES_PER_MS = 8 * 1024, /* "lately": so much is forgotten */
+    TURN_BYTES = 4 * STREAM_PIECE_BYTES, /* what one direction moves in one go */
+    GREEDY_BYTES = 64 * 1024,            /* whoever has moved more than this lately is greedy; */
+    FORGET_BYTES_PER_MS = 8 * 1024,      /* "lately": so much is forgotten */
     REMEMBER_MAX_BYTES = 256 * 1024,
 };
 

@@ -130,7 +130,9 @@ static void read_once(struct socket_stream *socket)
             try_again_soon(socket);
         return;
     }
-    size_t asked = room < size ? room : size;
+    size_t asked = size < STREAM_PIECE_BYTES ? size : STREAM_PIECE_BYTES;
+    if (asked > room)
+        asked = room;
     after_read(socket, chunk, recv(socket->fd, chunk->data, asked, 0), asked);
 }
 

@@ -111,13 +111,16 @@ static void test_more_arrives_behind_unread_bytes(void **state)
 /* Who wants one byte more than a read brings, and waits to be woken for it, is. */
 static void test_more_than_one_read_was_there(void **state)
 {
-    static char data[CHUNK_LARGE_BYTES + 1], got[sizeof(data)];
+    static char data[STREAM_PIECE_BYTES + 1], got[sizeof(data)];
     struct fixture *f = *state;
+    struct span spans[STREAM_SPANS];
     const int room = 4 * CHUNK_LARGE_BYTES;
     setsockopt(f->peer, SOL_SOCKET, SO_SNDBUF, &room, sizeof(room));
     memset(data, 'x', sizeof(data));
     send_all(f->peer, data, sizeof(data));
     wait_for_wake(f);
+    assert_int_equal(stream_peek(f->stream, spans, STREAM_SPANS), 1);
+    assert_in_range(spans[0].size, 1, STREAM_PIECE_BYTES);
     while (stream_gather(f->stream, got, sizeof(got)) < (ssize_t)sizeof(got))
         wait_for_wake(f);
     settle(f);
