@@ -67,9 +67,10 @@ static bool is_syn(const struct packet *packet)
 static void input_tcp(struct netstack *netstack, const struct packet *packet, struct chunk *chunk)
 {
     struct flow *flow = flow_table_find(&netstack->tcp.flows, &packet->from, &packet->to);
-    if (flow && flow->kind == FLOW_KNOCK && !syn_gate_input(flow, packet))
-        return;
-    if (flow && flow->kind == FLOW_STREAM) {
+    if (flow && flow->kind == FLOW_KNOCK) {
+        if (!syn_gate_input(flow, packet))
+            return;
+    } else if (flow) {
         if (!is_syn(packet) || !tcp_stream_yields_to(flow, packet)) {
             if (!tcp_stream_input(flow, packet, chunk))
                 netstack->dropped_in++;

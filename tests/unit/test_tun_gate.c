@@ -151,6 +151,33 @@ static void bytes_in_a_syn_are_left_for_later(void **state)
     client_expect(&client, RST | ACK, &seen);
 }
 
+static struct inbound *let_go; /* by refuse_gone */
+
+static void refuse_gone(void *owner)
+{
+    struct inbound *inbound = let_go;
+    (void)owner;
+    let_go = NULL;
+    inbound_refuse(inbound, -ECONNRESET);
+}
+
+/* The first one's owner lets go of it while it hears of its end. */
+static void what_is_replaced_may_be_let_go_of_at_once(void **state)
+{
+    struct tun_rig *rig = *state;
+    struct rig_client client;
+    client_init(&client, rig, "10.0.0.1:4000", "192.0.2.7:80");
+    client_send(&client, SYN, NULL, 0);
+    let_go = rig->inbounds[0];
+    let_go->on_gone = refuse_gone;
+    client.seq += 5000;
+    client_send(&client, SYN, NULL, 0);
+    assert_null(let_go);
+    assert_int_equal(rig->inbound_count, 2);
+    inbound_refuse(rig->inbounds[1], ERR_BLOCKED);
+    client_expect(&client, RST | ACK, &seen);
+}
+
 static void a_new_attempt_replaces_the_old_one(void **state)
 {
     struct tun_rig *rig = *state;
@@ -367,6 +394,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(admitting_one_that_is_gone_fails, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bytes_in_a_syn_are_left_for_later, set_up, tear_down),
         cmocka_unit_test_setup_teardown(a_new_attempt_replaces_the_old_one, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(what_is_replaced_may_be_let_go_of_at_once, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(a_flood_is_refused_at_the_limit, set_up, tear_down),
         cmocka_unit_test_setup_teardown(one_destination_leaves_room_for_the_others, narrow_set_up,
                                         tear_down),
