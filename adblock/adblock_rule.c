@@ -222,6 +222,15 @@ static bool has_unicode(struct slice text)
     return false;
 }
 
+static void emit_mask(struct rule *rule, struct rule_sink *sink)
+{
+    char spelled[PATTERN_MAX];
+    rule->kind = RULE_MASK;
+    if (has_unicode(rule->subject) && !spell_host(&rule->subject, spelled))
+        return sink->on_dropped(sink, "a name that is not UTF-8");
+    sink->on_rule(sink, rule);
+}
+
 /* Take from a rule the questions that it is no answer to. */
 static void narrow_use(struct rule *rule)
 {
@@ -234,7 +243,6 @@ static void narrow_use(struct rule *rule)
 
 static void emit_pattern(struct rule *rule, struct rule_sink *sink)
 {
-    char spelled[PATTERN_MAX];
     struct slice name = anchored_name(rule->subject);
     /* exceptions of a page are asked with the page's URL, not with a name */
     if (rule->flags & (RULE_PAGE | RULE_GENERIC_OFF))
@@ -252,9 +260,7 @@ static void emit_pattern(struct rule *rule, struct rule_sink *sink)
         rule->suffix = (struct slice){rule->suffix.data - 1, rule->suffix.size + 1};
         rule->subject = name;
     } else {
-        rule->kind = RULE_MASK;
-        if (has_unicode(rule->subject) && !spell_host(&rule->subject, spelled))
-            return sink->on_dropped(sink, "a name that is not UTF-8");
+        return emit_mask(rule, sink);
     }
     sink->on_rule(sink, rule);
 }
@@ -289,18 +295,16 @@ static void emit_bare_name(struct rule *rule, struct rule_sink *sink)
     of_name.flags = RULE_FOR_NAMES | RULE_HOSTS;
     of_name.values[RULE_ANSWER] = SLICE("0.0.0.0");
     sink->on_rule(sink, &of_name);
-    rule->kind = RULE_MASK;
     rule->flags = RULE_FOR_REQUESTS;
     if (!is_too_wide_for_urls(rule))
-        sink->on_rule(sink, rule);
+        emit_mask(rule, sink);
 }
 
 /* "name$badfilter": takes the line "name" out, so far as it speaks of requests. */
 static void emit_bare_badfilter(struct rule *rule, struct rule_sink *sink)
 {
-    rule->kind = RULE_MASK;
     rule->flags = RULE_FOR_REQUESTS | RULE_BADFILTER;
-    sink->on_rule(sink, rule);
+    emit_mask(rule, sink);
 }
 
 static void read_rule(struct slice line, struct rule_sink *sink)

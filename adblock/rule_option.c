@@ -13,6 +13,7 @@ enum effect {
     DOCUMENT,
     EVERYTHING, /* $all */
     BLOCKS,     /* changes what the client gets instead: still a block */
+    REPLACES,   /* the same, and the value says by what */
     OTHERWISE,  /* neither blocks nor allows */
     PAGE_LOOKS, /* exceptions about cosmetics and scripts */
     UNDECIDABLE,
@@ -71,8 +72,8 @@ static const struct option table[] = {
     {SLICE("ctag"), CONDITION, RULE_CTAG, 0},
     {SLICE("dnstype"), CONDITION, RULE_DNSTYPE, 0},
     {SLICE("dnsrewrite"), CONDITION, RULE_ANSWER, 0},
-    {SLICE("redirect"), BLOCKS, 0, 0},
-    {SLICE("rewrite"), BLOCKS, 0, 0},
+    {SLICE("redirect"), REPLACES, 0, 0},
+    {SLICE("rewrite"), REPLACES, 0, 0},
     {SLICE("empty"), BLOCKS, 0, 0},
     {SLICE("mp4"), BLOCKS, BIT(MEDIA), 0},
     {SLICE("redirect-rule"), OTHERWISE, 0, 0},
@@ -137,10 +138,11 @@ uint16_t rule_method_bit(struct slice method)
     return (uint16_t)(1U << METHODS);
 }
 
+/* In small letters only, as uBlock Origin and AdGuard have them. */
 static const struct option *find(struct slice name)
 {
     for (size_t i = 0; i < sizeof(table) / sizeof(table[0]); i++)
-        if (slice_equals_fold(table[i].name, name))
+        if (slice_equals(table[i].name, name))
             return &table[i];
     return NULL;
 }
@@ -149,6 +151,8 @@ static const char *read_methods(struct slice value, struct rule *rule)
 {
     struct slice method;
     uint32_t positive = 0, negative = 0;
+    if (value.size == 0)
+        return "a modifier without a value";
     while (slice_next(&value, '|', &method)) {
         bool is_not = slice_starts(method, SLICE("~"));
         uint16_t bit = rule_method_bit(slice_from(method, is_not));
@@ -185,6 +189,13 @@ static const char *take_flag(const struct option *option, bool is_not, struct re
     return NULL;
 }
 
+static void take_block(const struct option *option, struct reading *reading)
+{
+    reading->types |= option->value;
+    reading->has_scope = true;
+    reading->is_ignored |= (reading->rule->flags & RULE_EXCEPTION) != 0;
+}
+
 static const char *take_condition(const struct option *option, struct slice value,
                                   struct reading *reading)
 {
@@ -206,6 +217,7 @@ static const char *take_condition(const struct option *option, struct slice valu
 static const char *take(const struct option *option, bool is_not, struct slice value,
                         struct reading *reading)
 {
+    bool is_exception = reading->rule->flags & RULE_EXCEPTION;
     bool is_bare = option->effect == TYPE || option->effect == FLAG || option->effect == DOCUMENT;
     if (is_not && !is_bare)
         return "a modifier that cannot be negated";
@@ -219,15 +231,16 @@ static const char *take(const struct option *option, bool is_not, struct slice v
     case METHOD: reading->has_scope = true; return read_methods(value, reading->rule);
     case DOCUMENT: take_document(reading, is_not); break;
     case EVERYTHING:
-        if (reading->rule->flags & RULE_EXCEPTION)
+        if (is_exception)
             return "a modifier of blocks only";
         reading->is_all = true;
         break;
-    case BLOCKS:
-        reading->types |= option->value;
-        reading->has_scope = true;
-        reading->is_ignored |= (reading->rule->flags & RULE_EXCEPTION) != 0;
+    case REPLACES:
+        if (value.size == 0 && !is_exception)
+            return "a modifier without a value";
+        take_block(option, reading);
         break;
+    case BLOCKS: take_block(option, reading); break;
     case OTHERWISE: reading->is_ignored = true; break;
     case PAGE_LOOKS: reading->is_looks = true; break;
     case UNDECIDABLE: return "a modifier about what a proxy does not see";

@@ -71,6 +71,12 @@ static const struct row patterns[] = {
     {"||[2001:db8::1]^", "http://[2001:db8::1]:80/x", PAGE, IMAGE, BLOCK},
     {"||\xd0\xbf\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.\xd1\x80\xd1\x84/ad",
      "https://xn--e1afmkfd.xn--p1ai/ad", PAGE, IMAGE, BLOCK},
+    {"\xd0\xbf\xd1\x80\xd0\xb8\xd0\xbc\xd0\xb5\xd1\x80.\xd1\x80\xd1\x84",
+     "https://xn--e1afmkfd.xn--p1ai/", PAGE, IMAGE, BLOCK},
+    {"b\xc3\xbc"
+     "cher.io\nb\xc3\xbc"
+     "cher.io$badfilter",
+     "https://xn--bcher-kva.io/", PAGE, IMAGE, NONE},
     {"ads-host.example", "https://a.com/?h=ads-host.example", PAGE, IMAGE, BLOCK},
     {"0.0.0.0 ads-host.example", "https://ads-host.example/", PAGE, IMAGE, BLOCK},
     {"192.0.2.1 nas.example", "https://nas.example/", PAGE, IMAGE, NONE},
@@ -131,6 +137,10 @@ static const struct row modifiers[] = {
     {"||t.io^$method=get|head", "https://t.io/", PAGE, SCRIPT, BLOCK},
     {"||t.io^$method=~get", "https://t.io/", PAGE, SCRIPT, NONE},
     {"||t.io^$redirect=noopjs", "https://t.io/", PAGE, SCRIPT, BLOCK},
+    {"||t.io^$redirect", "https://t.io/", PAGE, SCRIPT, NONE},
+    {"||t.io^$method", "https://t.io/", PAGE, SCRIPT, NONE},
+    {"||t.io^$method=", "https://t.io/", PAGE, SCRIPT, NONE},
+    {"||t.io^$SCRIPT", "https://t.io/", PAGE, SCRIPT, NONE},
     {"||t.io^$redirect-rule=noopjs", "https://t.io/", PAGE, SCRIPT, NONE},
     {"||t.io^$csp=script-src 'none'", "https://t.io/", PAGE, SCRIPT, NONE},
     {"||t.io^$removeparam=x", "https://t.io/?x=1", PAGE, SCRIPT, NONE},
