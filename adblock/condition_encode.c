@@ -10,7 +10,14 @@
 #include <errno.h>
 #include <stdlib.h>
 
-enum { WORD_MAX = 256, RCODE_NOERROR = 0, TYPE_A = 1, TYPE_CNAME = 5, TYPE_AAAA = 28 };
+enum {
+    WORD_MAX = 256,
+    ANSWER_MAX = 1024,
+    RCODE_NOERROR = 0,
+    TYPE_A = 1,
+    TYPE_CNAME = 5,
+    TYPE_AAAA = 28
+};
 
 struct encoding {
     struct growing *conditions, *strings;
@@ -232,9 +239,10 @@ static int read_short_answer(struct encoding *encoding, struct slice value, uint
     bool is_capital = true;
     for (size_t i = 0; i < value.size; i++)
         is_capital &= value.data[i] >= 'A' && value.data[i] <= 'Z';
-    if (value.size == 0) {
-        answer->kind = CONDITION_ANSWER_ANY;
-        return flags & RULE_EXCEPTION ? 0 : refuse(encoding, "an empty answer");
+    if (value.size == 0) { /* in an exception: whatever answer; else one with no record in it */
+        answer->kind = flags & RULE_EXCEPTION ? CONDITION_ANSWER_ANY : FILTER_ANSWER_RCODE;
+        answer->rcode = RCODE_NOERROR;
+        return 0;
     }
     if ((flags & RULE_MOST_SPECIFIC) && slice_equals(value, SLICE("DROP"))) {
         answer->kind = FILTER_ANSWER_DROP;
@@ -297,9 +305,25 @@ static int read_long_answer(struct encoding *encoding, struct slice value,
     return 0;
 }
 
+/* A comma that belongs to the answer, not to the rule's modifiers, has a backslash in front. */
+static struct slice without_escapes(struct slice value, char to[ANSWER_MAX])
+{
+    size_t size = 0;
+    if (!slice_has(value, '\\') || value.size > ANSWER_MAX)
+        return value;
+    for (size_t i = 0; i < value.size; i++) {
+        bool is_escape = value.data[i] == '\\' && i + 1 < value.size && value.data[i + 1] == ',';
+        if (!is_escape)
+            to[size++] = value.data[i];
+    }
+    return (struct slice){to, size};
+}
+
 static int encode_answer(struct encoding *encoding, struct slice value, uint32_t flags)
 {
+    char unescaped[ANSWER_MAX];
     struct condition_answer answer = {0};
+    value = without_escapes(value, unescaped);
     encoding->conditions->size = encoding->start; /* has no head */
     int err = slice_has(value, ';') ? read_long_answer(encoding, value, &answer)
                                     : read_short_answer(encoding, value, flags, &answer);

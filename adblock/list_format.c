@@ -43,24 +43,37 @@ const char *list_format_refusal(struct slice text)
     return is_binary(text) ? "not text; look at what the address really serves" : NULL;
 }
 
+static bool has_word(struct slice text, struct slice wanted)
+{
+    struct slice word;
+    while (slice_word(&text, &word))
+        if (slice_equals_fold(word, wanted))
+            return true;
+    return false;
+}
+
+/* What only zones have, and at their start. */
+static bool is_zone_head(struct slice line)
+{
+    struct slice word;
+    if (!slice_word(&line, &word))
+        return false;
+    return slice_equals(word, SLICE("$TTL")) || slice_equals(word, SLICE("$ORIGIN")) ||
+           (slice_equals(word, SLICE("@")) && has_word(line, SLICE("SOA")));
+}
+
 static bool is_rpz_line(struct slice line)
 {
     struct slice word;
-    if (slice_starts(line, SLICE("$TTL")) || slice_starts(line, SLICE("$ORIGIN")))
-        return true;
-    if (!slice_word(&line, &word) || slice_has(word, '|') || slice_has(word, '/'))
-        return false;
-    while (slice_word(&line, &word))
-        if (slice_equals(word, SLICE("CNAME")) || slice_equals(word, SLICE("SOA")))
-            return true;
-    return false;
+    return slice_word(&line, &word) && !slice_has(word, '|') && !slice_has(word, '/') &&
+           word.data[0] != '!' && !list_names_is_address(word) &&
+           (has_word(line, SLICE("CNAME")) || has_word(line, SLICE("SOA")));
 }
 
 static enum filter_format line_format(struct slice line)
 {
     struct slice rest = line, first, second;
-    if (slice_starts(line, SLICE("address=/")) || slice_starts(line, SLICE("server=/")) ||
-        slice_starts(line, SLICE("local=/")))
+    if (list_names_is_dnsmasq(line))
         return FILTER_DNSMASQ;
     if (slice_starts(line, SLICE("local-zone:")) || slice_starts(line, SLICE("local-data:")) ||
         slice_equals(line, SLICE("server:")))
@@ -90,7 +103,7 @@ static enum filter_format decide(const size_t votes[])
     size_t names = votes[FILTER_DOMAINS], total = adblock + hosts + names;
     static const enum filter_format servers[] = {FILTER_DNSMASQ, FILTER_UNBOUND, FILTER_RPZ};
     for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++)
-        if (votes[servers[i]] > total)
+        if (votes[servers[i]] > 0 && votes[servers[i]] >= total)
             return servers[i];
     if (adblock == 0 && names == 0 && hosts > 0)
         return FILTER_HOSTS;
@@ -109,6 +122,10 @@ int list_format_detect(struct slice text, enum filter_format *ret)
         line = slice_trim(line);
         if (is_comment(line))
             continue;
+        if (is_zone_head(line)) {
+            *ret = FILTER_RPZ;
+            return 0;
+        }
         votes[line_format(line)]++;
         looked_at++;
     }

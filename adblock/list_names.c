@@ -186,15 +186,38 @@ static void dnsmasq_names(struct slice key, struct slice value, struct rule_sink
             dnsmasq_emit(key, name, target, sink);
 }
 
-void list_names_dnsmasq(struct slice line, struct rule_sink *sink)
+/* "key=/names/target", with blanks around = and a remark behind, as dnsmasq's own reader has it. */
+static bool split_dnsmasq(struct slice line, struct slice *ret_key, struct slice *ret_value)
 {
     static const struct slice keys[] = {SLICE("address="), SLICE("server="), SLICE("local=")};
+    size_t equals = slice_find(line, '=');
+    struct slice name = slice_trim(slice_until(line, equals)), value;
+    struct slice rest = slice_from(line, equals < line.size ? equals + 1 : equals);
+    if (!slice_word(&rest, &value) || value.data[0] != '/')
+        return false;
+    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+        if (slice_equals(name, slice_until(keys[i], keys[i].size - 1))) {
+            *ret_key = keys[i];
+            *ret_value = value;
+            return true;
+        }
+    }
+    return false;
+}
+
+bool list_names_is_dnsmasq(struct slice line)
+{
+    struct slice key, value;
+    return split_dnsmasq(line, &key, &value);
+}
+
+void list_names_dnsmasq(struct slice line, struct rule_sink *sink)
+{
+    struct slice key, value;
     if (line.size == 0 || line.data[0] == '#')
         return;
-    struct slice value = slice_trim(slice_until(line, slice_find(line, ' ')));
-    for (size_t i = 0; i < sizeof(keys) / sizeof(keys[0]); i++)
-        if (slice_starts(value, keys[i]) && value.size > keys[i].size &&
-            value.data[keys[i].size] == '/')
-            return dnsmasq_names(keys[i], slice_from(value, keys[i].size), sink);
-    sink->on_dropped(sink, "not address=/, server=/ or local=/");
+    if (split_dnsmasq(line, &key, &value))
+        dnsmasq_names(key, value, sink);
+    else
+        sink->on_dropped(sink, "not address=/, server=/ or local=/");
 }

@@ -12,6 +12,9 @@ void list_names_hosts(struct slice line, struct rule_sink *sink);
 void list_names_domains(struct slice line, struct rule_sink *sink);
 void list_names_dnsmasq(struct slice line, struct rule_sink *sink);
 
+/* A line that list_names_dnsmasq reads. */
+bool list_names_is_dnsmasq(struct slice line);
+
 /* An IP address. */
 bool list_names_is_address(struct slice word);
 /* A full host name: two labels or more, of letters, digits, '-' and '_' or of UTF-8; the last one

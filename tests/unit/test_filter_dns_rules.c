@@ -152,6 +152,13 @@ static const struct row rows[] = {
     {"||o.org^$dnsrewrite=REFUSED", "o.org", 0, NULL, NULL, NULL, BLOCK},
     {"192.0.2.1 nas.o.org", "nas.o.org", A, NULL, NULL, NULL, HOST},
     {"192.0.2.1 nas.o.org", "nas.o.org", 0, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnsrewrite", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$IMPORTANT", "o.org", A, NULL, NULL, NULL, NONE},
+    {"address=/o.org/0.0.0.0\t# why", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"address = /o.org/0.0.0.0", "w.o.org", A, NULL, NULL, NULL, BLOCK},
+    {"local =/o.org/", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"o.org cname .", "o.org", A, NULL, NULL, NULL, BLOCK},
+    {"@ IN SOA @ a. (\n 1\n 2\n 3\n 4\n 5 )\no.org CNAME .", "o.org", A, NULL, NULL, NULL, BLOCK},
     {"address=/.o.org/0.0.0.0", "o.org", A, NULL, NULL, NULL, BLOCK},
     {"address=/*.o.org/0.0.0.0", "o.org", A, NULL, NULL, NULL, NONE},
     {"address=/*.o.org/0.0.0.0", "w.o.org", A, NULL, NULL, NULL, BLOCK},
@@ -255,6 +262,12 @@ static void test_answers(void **state)
     assert_int_equal(answers("||o.org^$dnsrewrite=NOERROR;TXT;a b", "o.org", got), 1);
     assert_int_equal(got[0].type, TXT);
     assert_string_equal(got[0].text, "a b");
+
+    assert_int_equal(answers("||o.org^$dnsrewrite=NOERROR;TXT;a\\,b", "o.org", got), 1);
+    assert_string_equal(got[0].text, "a,b");
+    assert_int_equal(answers("||o.org^$dnsrewrite=", "o.org", got), 1);
+    assert_int_equal(got[0].kind, FILTER_ANSWER_RCODE);
+    assert_int_equal(got[0].rcode, 0);
 
     assert_int_equal(answers("192.0.2.1 o.org\n2001:db8::1 o.org", "o.org", got), 2);
     assert_int_equal(answers("$TTL 1\n*.o.org CNAME *.garden.net.", "a.o.org", got), 1);

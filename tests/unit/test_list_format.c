@@ -30,6 +30,12 @@ static void test_formats(void **state)
     check("\xef\xbb\xbf"
           "address=/a.example/\n",
           FILTER_DNSMASQ);
+    check("address = /a.example/0.0.0.0\nserver= /b.example/\n", FILTER_DNSMASQ);
+    check("cache-size=1000\naddress=/a.example/0.0.0.0\n", FILTER_DNSMASQ);
+    check("a.example cname .\n*.a.example cname .\n", FILTER_RPZ);
+    check("@ 1h IN SOA @ a. (\n 1 ; serial\n 2\n 3\n 4\n 5 )\nb.example CNAME .\n", FILTER_RPZ);
+    check("! what CNAME names hide\n||a.example^\n", FILTER_ADBLOCK);
+    check("@@||a.example^ SOA\n", FILTER_ADBLOCK);
     check("! x\n||a.example^\n", FILTER_ADBLOCK);
     check("[Adblock Plus 2.0]\na.example\nb.example\nc.example\n", FILTER_ADBLOCK);
     check("0.0.0.0 a.example\n||b.example^\n", FILTER_ADBLOCK);
