@@ -215,6 +215,14 @@ static void ask_name(const struct filter *filter, const struct row *row)
     putchar('\n');
 }
 
+/* "host" may be asked for, too: as a heading it has no record type beside it. */
+static bool is_heading(const struct row *row)
+{
+    struct slice type = slice_trim(row->columns[1]);
+    return slice_equals_fold(row->columns[0], SLICE("host")) && record_type_parse(type) < 0 &&
+           slice_number(type, UINT16_MAX) < 0;
+}
+
 int batch_names(const struct filter *filter, const struct tool_options *options)
 {
     _free_ char *line = NULL;
@@ -223,7 +231,7 @@ int batch_names(const struct filter *filter, const struct tool_options *options)
     (void)options;
     for (bool is_first = true; (size = getline(&line, &capacity, stdin)) > 0; is_first = false) {
         struct row row = read_row(line, size);
-        if (!is_first || !slice_equals_fold(row.columns[0], SLICE("host")))
+        if (!is_first || !is_heading(&row))
             ask_name(filter, &row);
     }
     return ferror(stdin) != 0;

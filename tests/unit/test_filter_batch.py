@@ -86,6 +86,12 @@ class Batch(unittest.TestCase):
             got = self.verdicts(header + lines, "--dns", "--list", first, "--list", second)
             self.assertEqual(got, [verdict for _, verdict in rows])
 
+    def test_first_name(self):
+        rules = self.list("rules", b"|host^\n")
+        for line, verdicts in ((b"host\tA", ["block"]), (b"host\t28\n", ["block"]), (b"host", []),
+                               (b"HOST\tqtype\nhost", ["block"])):
+            self.assertEqual(self.verdicts(line, "--dns", "--list", rules), verdicts)
+
     def test_bad_lists(self):
         good = self.list("good", b"||ads.example^\n")
         for name, data, word in (
