@@ -197,7 +197,7 @@ const struct upstream *admission_lab_upstream(struct admission_lab *lab, size_t 
 
 void admission_lab_wait(struct admission_lab *lab, const int *counter, int wanted)
 {
-    for (int i = 0; i < 300 && *counter < wanted; i++)
+    for (int i = 0; i < 3000 && *counter < wanted; i++)
         loop_run_once(lab->loop, 10);
     assert_int_equal(*counter, wanted);
 }

@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 500, TURN_WAIT_MS = 10, SETTLE_TURNS = 10, START_MS = 1000000 };
+enum { TURNS_MAX = 3000, TURN_WAIT_MS = 10, SETTLE_TURNS = 10, START_MS = 1000000 };
 
 static const struct filter *filter_in_force(void *owner)
 {

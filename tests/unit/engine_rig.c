@@ -16,7 +16,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 500, TURN_WAIT_MS = 10, SETTLE_TURNS = 20 };
+enum { TURNS_MAX = 3000, TURN_WAIT_MS = 10, SETTLE_TURNS = 20 };
 
 /* --- the host --- */
 

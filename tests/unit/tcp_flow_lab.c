@@ -11,7 +11,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 500, TURN_WAIT_MS = 10 };
+enum { TURNS_MAX = 3000, TURN_WAIT_MS = 10 };
 
 int tcp_flow_lab_open(void **state)
 {

@@ -136,7 +136,7 @@ static int associate(struct fixture *f)
 {
     assert_int_equal(start(f), 0);
     assert_int_equal(f->done, 0);
-    for (int i = 0; i < 1000 && !f->done; i++)
+    for (int i = 0; i < 3000 && !f->done; i++)
         loop_run_once(f->loop, 10);
     assert_int_equal(f->done, 1);
     return f->err;
@@ -144,7 +144,7 @@ static int associate(struct fixture *f)
 
 static void wait_for(struct fixture *f, const unsigned *count, unsigned wanted)
 {
-    for (int i = 0; i < 1000 && *count < wanted; i++)
+    for (int i = 0; i < 3000 && *count < wanted; i++)
         loop_run_once(f->loop, 10);
     assert_int_equal(*count, wanted);
 }

@@ -7,6 +7,7 @@
 #include <cmocka.h>
 #include <pthread.h>
 #include <signal.h>
+#include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
@@ -94,8 +95,8 @@ static void signals_arrive_on_the_loop(void **state)
     assert_int_equal(kill(getpid(), SIGUSR1), 0);
     assert_string_equal(diary.text, "");
     timer_init(&timer, *state, ignore, NULL); /* which does */
-    timer_start(&timer, 1000);
-    for (int i = 0; i < 10 && diary.size == 0; i++)
+    timer_start(&timer, 30000);
+    for (int i = 0; i < 300 && diary.size == 0; i++)
         loop_run_once(*state, 100);
     assert_string_equal(diary.text, "s");
     timer_stop(&timer);
@@ -126,7 +127,9 @@ static void handles_of_libuv_work_on_the_same_loop(void **state)
     uv_poll_init(loop_uv(*state), &poll, fds[0]);
     uv_poll_start(&poll, UV_WRITABLE, on_uv_poll);
     loop_run(*state);
-    assert_string_equal(diary.text, "pu");
+    assert_int_equal(diary.size, 2); /* which of them is first depends on how soon it looks */
+    assert_non_null(strchr(diary.text, 'p'));
+    assert_non_null(strchr(diary.text, 'u'));
     uv_close((uv_handle_t *)&timer, NULL);
     uv_close((uv_handle_t *)&poll, NULL);
     loop_run(*state);

@@ -92,7 +92,7 @@ static void assert_state(const struct lab *lab, enum consent_state state, bool p
 
 static void wait_changes(struct lab *lab, const int *changes, int expected)
 {
-    for (int i = 0; i < 100 && *changes < expected; i++)
+    for (int i = 0; i < 3000 && *changes < expected; i++)
         loop_run_once(lab->loop, 10);
     assert_true(*changes >= expected);
 }

@@ -98,7 +98,7 @@ static void assert_unread(struct fixture *f, const char *text)
     char got[64];
     ssize_t size = 0;
     stream_set_owner(f->stream, ignore_wake, f);
-    for (int i = 0; i < 1000 && size < (ssize_t)strlen(text); i++) {
+    for (int i = 0; i < 3000 && size < (ssize_t)strlen(text); i++) {
         loop_run_once(f->loop, 10);
         size = stream_gather(f->stream, got, sizeof(got));
         assert_true(size >= 0);

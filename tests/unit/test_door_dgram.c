@@ -49,7 +49,7 @@ static void associate(struct door_rig *rig, struct client *client, uint16_t anno
     client->udp = udp_socket("127.0.0.1");
     send_request(rig, client, announced_port);
     door_rig_expect(rig, client->tcp, "\x05\x00\x00\x01", 4);
-    for (int i = 0; i < 100 && recv(client->tcp, reply, sizeof(reply), MSG_PEEK) < 6; i++)
+    for (int i = 0; i < 3000 && recv(client->tcp, reply, sizeof(reply), MSG_PEEK) < 6; i++)
         loop_run_once(rig->loop, 10);
     assert_int_equal(recv(client->tcp, reply, sizeof(reply), 0), 6);
     client->door = (struct sockaddr_in){.sin_family = AF_INET};
@@ -68,14 +68,14 @@ static void send_datagram(const struct client *client, int fd, const char *data,
 
 static void wait_for_datagrams(struct door_rig *rig, int count)
 {
-    for (int i = 0; i < 200 && rig->datagrams < count; i++)
+    for (int i = 0; i < 3000 && rig->datagrams < count; i++)
         loop_run_once(rig->loop, 10);
     assert_int_equal(rig->datagrams, count);
 }
 
 static void wait_for_end(struct door_rig *rig)
 {
-    for (int i = 0; i < 200 && rig->dgram_end == 0; i++)
+    for (int i = 0; i < 3000 && rig->dgram_end == 0; i++)
         loop_run_once(rig->loop, 10);
 }
 

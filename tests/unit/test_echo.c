@@ -12,7 +12,7 @@
 
 #include <cmocka.h>
 
-enum { TURNS_MAX = 500, TURN_WAIT_MS = 10, PENDING = 1, PORTS_ASKED = 2 };
+enum { TURNS_MAX = 3000, TURN_WAIT_MS = 10, PENDING = 1, PORTS_ASKED = 2 };
 
 struct lab {
     struct engine_lab engine;

@@ -56,7 +56,7 @@ static void test_from_the_door_to_the_target(void **state)
     assert_int_equal(flow->bytes.up, 5);
     assert_int_equal(rig->tally.bytes.down, 5);
     engine_rig_hang_up(rig);
-    for (int i = 0; i < 100 && status_of(rig).live[FLOW_TCP] > 0; i++)
+    for (int i = 0; i < 3000 && status_of(rig).live[FLOW_TCP] > 0; i++)
         loop_run_once(rig->loop, 10);
     assert_int_equal(status_of(rig).live[FLOW_TCP], 0);
 }

@@ -95,7 +95,7 @@ static void start(struct lab *lab)
 
 static void wait_state(struct lab *lab, enum health_state state)
 {
-    for (int i = 0; i < 500 && lab->state != state; i++)
+    for (int i = 0; i < 3000 && lab->state != state; i++)
         loop_run_once(lab->engine.loop, 10);
     assert_int_equal(lab->state, state);
 }

@@ -85,7 +85,7 @@ static int tear_down(void **state)
 
 static void wait_for_answer(struct lab *lab, size_t answers)
 {
-    for (int i = 0; i < 1000 && lab->answers < answers; i++)
+    for (int i = 0; i < 3000 && lab->answers < answers; i++)
         loop_run_once(lab->loop, 10);
     assert_int_equal(lab->answers, answers);
 }
@@ -179,7 +179,7 @@ static void test_too_late(void **state)
     inquiries_ask(lab->inquiries, 0, &lab->question, true);
     assert_int_equal(lab->answers, 0);
     loop_fake_clock(lab->loop, now_ms += 600);
-    for (int i = 0; i < 200 && lab->answers == 0; i++) { /* these wait for the rest to be over */
+    for (int i = 0; i < 3000 && lab->answers == 0; i++) { /* these wait for the rest to be over */
         loop_run_once(lab->loop, 10);
         lab->question.flag++;
         inquiries_ask(lab->inquiries, 0, &lab->question, true);

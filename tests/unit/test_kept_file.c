@@ -89,7 +89,7 @@ static void assert_no_text(struct lab *lab, int expected)
 
 static void assert_changes(struct lab *lab, int expected)
 {
-    for (int i = 0; i < 100 && lab->changes < expected; i++)
+    for (int i = 0; i < 3000 && lab->changes < expected; i++)
         loop_run_once(lab->loop, 10);
     assert_int_equal(lab->changes, expected);
 }

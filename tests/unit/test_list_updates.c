@@ -68,7 +68,7 @@ static void fail_once(struct fixture *f, const char *url)
 {
     unsigned before = status(f, url).failures;
     assert_int_equal(list_updates_start(f->updates, url), 0);
-    for (int i = 0; i < 1000 && status(f, url).failures == before; i++)
+    for (int i = 0; i < 3000 && status(f, url).failures == before; i++)
         loop_run_once(f->loop, 10);
     assert_int_equal(status(f, url).failures, before + 1);
 }

@@ -72,7 +72,7 @@ static void test_what_one_writes_the_other_reads(void **state)
     assert_int_equal(own_rules_file_read(lab->file, &read), -ENOENT);
     assert_int_equal(own_rules_put(&rules, "a.example", true, OWN_RULES_FOR_EVER), 0);
     assert_int_equal(own_rules_file_write(lab->file, &rules), 0);
-    for (int i = 0; i < 100 && (!lab->changes || !lab->other_changes); i++)
+    for (int i = 0; i < 3000 && (!lab->changes || !lab->other_changes); i++)
         loop_run_once(lab->loop, 10);
     assert_int_equal(lab->other_changes, 1);
     assert_int_equal(lab->changes, 1);

@@ -58,7 +58,7 @@ static int tear_down(void **state)
 static void wait_for_wake(struct fixture *f)
 {
     int before = f->wakes;
-    for (int i = 0; i < 1000 && f->wakes == before; i++)
+    for (int i = 0; i < 3000 && f->wakes == before; i++)
         loop_run_once(f->loop, 10);
     assert_true(f->wakes > before);
 }

@@ -176,11 +176,11 @@ static int open_pair(void *owner, struct loop *loop, struct contract_pair *ret)
                           .options_size = sizeof(syn_options)};
     size_t total = packet_tcp(packet, &syn);
     assert_int_equal(send(remote->fd, packet, total, 0), total);
-    for (int i = 0; i < 100 && !remote->inbound; i++)
+    for (int i = 0; i < 3000 && !remote->inbound; i++)
         loop_run_once(loop, 10);
     if (!remote->inbound || inbound_admit(remote->inbound, &ret->stream) < 0)
         return -1;
-    for (int i = 0; i < 100 && remote->ack == 0; i++)
+    for (int i = 0; i < 3000 && remote->ack == 0; i++)
         loop_run_once(loop, 10);
     ret->remote = (struct contract_remote){.send = remote_send,
                                            .receive = remote_receive,

@@ -155,7 +155,7 @@ static void test_a_socket_of_our_own_needs_addresses(void **state)
     assert_int_equal(udp_flow_lab_flow(lab)->bytes.up, 0);
     snprintf(name, sizeof(name), "two.example:%u", lab->echo.address.port);
     udp_flow_lab_say(lab, name, "x");
-    for (int i = 0; i < 500 && udp_flow_lab_flow(lab)->bytes.up == 0; i++)
+    for (int i = 0; i < 3000 && udp_flow_lab_flow(lab)->bytes.up == 0; i++)
         loop_run_once(lab->engine.loop, 10);
     assert_int_equal(udp_flow_lab_flow(lab)->bytes.up, 1);
 }

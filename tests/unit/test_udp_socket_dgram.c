@@ -81,7 +81,7 @@ static int tear_down(void **state)
 
 static void wait_for(struct fixture *f, unsigned received)
 {
-    for (int i = 0; i < 1000 && f->received < received; i++)
+    for (int i = 0; i < 3000 && f->received < received; i++)
         loop_run_once(f->loop, 10);
     assert_int_equal(f->received, received);
 }

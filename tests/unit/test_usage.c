@@ -121,7 +121,7 @@ static void let_fold(struct fixture *fixture, uint64_t delay_ms)
 {
     uint64_t before = ask(fixture->usage, 0, NULL, NULL).sequence;
     loop_fake_clock(fixture->loop, loop_now_ms(fixture->loop) + delay_ms);
-    for (int i = 0; i < 1000 && ask(fixture->usage, 0, NULL, NULL).sequence == before; i++)
+    for (int i = 0; i < 3000 && ask(fixture->usage, 0, NULL, NULL).sequence == before; i++)
         loop_run_once(fixture->loop, 10);
     assert_int_not_equal(ask(fixture->usage, 0, NULL, NULL).sequence, before);
     loop_run_once(fixture->loop, 10);
