@@ -2,7 +2,7 @@
  * "script" in its state folder, read at each start; one word a line:
  *
  *   fail TEXT       say IPC_FAILED and exit 3
- *   refuse TEXT     answer a later IPC_CONFIG with no
+ *   refuse TEXT     write "refuses" to "log", and answer a later IPC_CONFIG with no
  *   admit ADDR tcp|udp      ask, and write "admitted ADDR PROTOCOL RESULT" to "log"
  *   withdraw ADDR tcp|udp
  *   report N NAME TEXT      IPC_REPORT once it is ready
@@ -120,6 +120,12 @@ static char *own_part(char *line)
     return rest && atoi(line + 1) == own_number ? rest + 1 : NULL;
 }
 
+static void refuse(const char *why)
+{
+    snprintf(refusal, sizeof(refusal), "%s", why);
+    note("refuses");
+}
+
 static void obey(char *line)
 {
     char *rest = strchr(line, ' ');
@@ -131,7 +137,7 @@ static void obey(char *line)
     else if (strncmp(line, "report ", 7) == 0)
         report(rest);
     else if (strncmp(line, "refuse ", 7) == 0)
-        snprintf(refusal, sizeof(refusal), "%s", rest);
+        refuse(rest);
     else if (strcmp(line, "dumb") == 0)
         is_dumb = true;
     else if (strcmp(line, "linger") == 0)

@@ -22,10 +22,17 @@ WORK = tempfile.mkdtemp(prefix="atlantic-dial-")
 failures = 0
 
 
-def free_port(kind=socket.SOCK_STREAM):
-    with socket.socket(socket.AF_INET, kind) as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+HELD = []
+
+
+def free_port():
+    """A port that nobody else gets until the end: it stays bound. Servers may listen there all the same,
+    as all of ours set SO_REUSEADDR too."""
+    s = socket.socket()
+    s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    s.bind(("127.0.0.1", 0))
+    HELD.append(s)
+    return s.getsockname()[1]
 
 
 def serve(handle):
@@ -94,14 +101,14 @@ def probe(kind, server, target, *words):
     try:
         yield process
         process.stdin.close()
-        assert process.wait(10) == 0, "the probe did not end well"
+        assert process.wait(60) == 0, "the probe did not end well"
     finally:
         process.kill()
         process.wait()
 
 
 def connect(p):
-    return socket.create_connection(("127.0.0.1", p.port), timeout=20)
+    return socket.create_connection(("127.0.0.1", p.port), timeout=300)
 
 
 def transfer(p, ends_first=False):
@@ -168,7 +175,7 @@ def datagrams_of_all_sizes_come_back(kind, server, *words, most=65497):
     with probe(kind, server, f"127.0.0.1:{ECHO}", "udp", *words) as p:
         assert p.result()[0] == "0"
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as s:
-            s.settimeout(5)
+            s.settimeout(20)
             for size in (1, 1200, 1472, 9000, most):
                 s.sendto(PAYLOAD[:size], ("127.0.0.1", p.port))
                 assert s.recv(1 << 16) == PAYLOAD[:size], f"{size} bytes"
@@ -185,17 +192,22 @@ def check(name, case, *arguments, **options):
         print("FAIL", text, "-", repr(e), flush=True)
 
 
+def is_open(port):
+    with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 20):
+        return True
+    return False
+
+
 @contextlib.contextmanager
 def server(port, *command):
     with open(os.path.join(WORK, "server.log"), "ab") as log:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
-        for _ in range(200):
-            with contextlib.suppress(OSError), socket.create_connection(("127.0.0.1", port), 1):
-                break
+        end = time.monotonic() + 60
+        while not is_open(port):
+            if time.monotonic() > end or process.poll() is not None:
+                raise RuntimeError(f"{command[0]} does not listen")
             time.sleep(0.05)
-        else:
-            raise RuntimeError(f"{command[0]} does not listen")
         yield f"127.0.0.1:{port}"
     finally:
         process.terminate()

@@ -12,6 +12,7 @@ import socketserver
 import struct
 import subprocess
 import sys
+import tempfile
 import threading
 import urllib.request
 
@@ -106,13 +107,13 @@ class Door:
 
     def stop(self):
         """Its counters; a leak or a sanitizer's finding is a failure."""
-        out, _ = self.process.communicate("", timeout=20)
+        out, _ = self.process.communicate("", timeout=60)
         assert self.process.returncode == 0, self.process.returncode
         return dict(pair.split("=") for pair in out.split())
 
 
 def curl(*arguments, fails=False):
-    done = subprocess.run(["curl", "-sS", "--max-time", "20", *arguments], capture_output=True,
+    done = subprocess.run(["curl", "-sS", "--max-time", "60", *arguments], capture_output=True,
                           check=False)
     assert (done.returncode != 0) == fails, (arguments, done)
     return done
@@ -139,10 +140,15 @@ def via_curl(door, web):
     print("curl: every way in, every framing")
 
 
-def uploads(door, web, folder):
-    upload = os.path.join(folder, "upload")
-    with open(upload, "wb") as file:
+def uploads(door, web):
+    with tempfile.NamedTemporaryFile() as file:
         file.write(PAYLOAD)
+        file.flush()
+        upload_file(door, web, file.name)
+    print("uploads: by length, chunked, with and without 100-continue")
+
+
+def upload_file(door, web, upload):
     for proxy in (["--socks5-hostname", door.address], ["-x", f"http://{door.address}"]):
         for how in (["--data-binary", f"@{upload}"], ["-T", upload],
                     ["-H", "Transfer-Encoding: chunked", "--data-binary", f"@{upload}"],
@@ -150,8 +156,6 @@ def uploads(door, web, folder):
                     ["-H", "Expect:", "--data-binary", f"@{upload}"]):
             done = curl(*proxy, *how, f"http://site.test:{web}/up")
             assert done.stdout.decode() == SUM, (proxy, how, done)
-    os.unlink(upload)
-    print("uploads: by length, chunked, with and without 100-continue")
 
 
 def keep_alive(door, web, other):
@@ -203,16 +207,9 @@ def other_clients(door, web):
 
 
 def refusals(door):
-    with socket.socket() as unused:
+    with socket.socket() as unused:  # nobody else gets its port meanwhile
         unused.bind(("127.0.0.1", 0))
-        port = unused.getsockname()[1]
-    done = curl("--socks5", door.address, f"http://127.0.0.1:{port}/", fails=True)
-    assert b"(5)" in done.stderr or b"refused" in done.stderr.lower(), done.stderr
-    done = curl("-i", "-x", f"http://{door.address}", f"http://gone.test:{port}/")
-    assert done.stdout.startswith(b"HTTP/1.1 502 "), done.stdout
-    assert f"gone.test:{port}".encode() in done.stdout and b"Atlantic" in done.stdout
-    done = curl("-p", "-x", f"http://{door.address}", f"http://gone.test:{port}/", fails=True)
-    assert b"502" in done.stderr, done.stderr
+        refuses_port(door, unused.getsockname()[1])
     for proxy in (["--socks5-hostname", door.address], ["-x", f"http://{door.address}"]):
         done = curl(*proxy, f"http://localhost:{door.port}/", "-o", "/dev/null", "-w",
                     "%{http_code}", fails=proxy[0] != "-x")
@@ -220,6 +217,16 @@ def refusals(door):
     assert b"This is a proxy" in curl(f"http://{door.address}/").stdout
     assert b"FindProxyForURL" in curl(f"http://{door.address}/proxy.pac").stdout
     print("refusals say why, and the door is not its own target")
+
+
+def refuses_port(door, port):
+    done = curl("--socks5", door.address, f"http://127.0.0.1:{port}/", fails=True)
+    assert b"(5)" in done.stderr or b"refused" in done.stderr.lower(), done.stderr
+    done = curl("-i", "-x", f"http://{door.address}", f"http://gone.test:{port}/")
+    assert done.stdout.startswith(b"HTTP/1.1 502 "), done.stdout
+    assert f"gone.test:{port}".encode() in done.stdout and b"Atlantic" in done.stdout
+    done = curl("-p", "-x", f"http://{door.address}", f"http://gone.test:{port}/", fails=True)
+    assert b"502" in done.stderr, done.stderr
 
 
 def udp(door, echo):
@@ -231,7 +238,7 @@ def udp(door, echo):
         assert reply[:6] == b"\5\0\5\0\0\1", reply
         where = (socket.inet_ntoa(reply[6:10]), struct.unpack("!H", reply[10:12])[0])
         with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(10)
+            sock.settimeout(20)
             for size in (0, 1, 1200, 40000, 60000):
                 data = PAYLOAD[:size]
                 to_name = b"\0\0\0\3\x09echo.test" + struct.pack("!H", echo)
@@ -282,10 +289,9 @@ def main():
     program = sys.argv[1]
     web, other = (start(Server(("127.0.0.1", 0), Site)) for _ in range(2))
     echo = start(EchoServer(("127.0.0.1", 0), Echo))
-    folder = os.environ.get("TMPDIR", "/tmp")
     door = Door(program)
     via_curl(door, web)
-    uploads(door, web, folder)
+    uploads(door, web)
     keep_alive(door, web, other)
     pipelined(door, web)
     other_clients(door, web)

@@ -74,12 +74,12 @@ def applications_reach_the_tun(lab, service):
     assert echoes('2001:db8:1::1', 53, f'(41, 76, struct.pack("!I", {index}))')
 
 
-def echoes(address, port, option='', inside_of=HOST):
+def echoes(address, port, option='', inside_of=HOST, seconds=20):
     """A datagram comes back: the fake worker turns what it reads from the TUN around."""
     code = f'''
 import socket, struct
 one = socket.socket(socket.AF_INET6 if ':' in '{address}' else socket.AF_INET, socket.SOCK_DGRAM)
-one.settimeout(1)
+one.settimeout({seconds})
 option = {option or None}
 if option: one.setsockopt(*option)
 one.sendto(b'hello', ('{address}', {port}))
@@ -94,20 +94,22 @@ def an_upload_survives_close(lab, service):
     turn_on(service)
     for address in (SERVER4, SERVER6):
         slow = lab.processes.start(NET, sys.executable, '-c', SLOW_READER, address,
-                                   stdout=subprocess.PIPE, text=True)
+                                   stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         assert slow.stdout.readline() == 'listening\n'
         inside(HOST, sys.executable, '-c', UPLOADER, address, str(WORKER))
+        slow.stdin.write('read\n')
+        slow.stdin.flush()
         assert slow.stdout.readline() == '2000000 bytes\n', address
 
 
 SLOW_READER = '''
-import socket, sys, time
+import socket, sys
 door = socket.create_server((sys.argv[1], 1080), family=socket.AF_INET6 if ':' in sys.argv[1] else
                             socket.AF_INET)
 door.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 20000)
 print('listening', flush=True)
 one, _ = door.accept()
-time.sleep(0.5)
+sys.stdin.readline()
 total = 0
 while part := one.recv(65536):
     total += len(part)
@@ -129,8 +131,7 @@ def older_flows_are_cut(lab, service):
     old = lab.processes.start(HOST, 'sh', '-c',
                               'while echo x; do sleep 0.05; done | socat -u - TCP4:203.0.113.11:80')
     with lab.capture() as frames:
-        time.sleep(0.5)
-    assert frames.has(('203.0.113.11', 'tcp', 80))
+        assert until(lambda: frames.has(('203.0.113.11', 'tcp', 80)))
     turn_on(service)
     with lab.capture() as frames:
         time.sleep(1)
@@ -172,7 +173,7 @@ def applications_hear_that_their_flows_are_lost(lab, service):
             lose()
             start = time.monotonic()
             assert 'ECONNABORTED' in waiting.stdout.readline()
-            assert time.monotonic() - start < 3 # the kernel's own patience is minutes
+            assert time.monotonic() - start < 30 # the kernel's own patience is minutes
         assert 'UNCONN' not in inside(HOST, 'ss', '-uan', 'src', '198.18.0.1').stdout
         turn_on(service)
 
@@ -271,8 +272,7 @@ def the_worker_asks_and_is_judged(lab, service):
     worker_says(service, 'admit 203.0.113.11 udp\n', 'admitted 203.0.113.11:0 udp ok')
     with lab.capture() as frames:
         worker_says(service, 'datagram 203.0.113.11:7000\n', 'bound 203.0.113.11:7000 ok')
-        time.sleep(0.3)
-    assert frames.has(('203.0.113.11', 'udp', 7000))
+        assert until(lambda: frames.has(('203.0.113.11', 'udp', 7000)))
     service.follow_script('withdraw 203.0.113.11:4444 tcp\nwithdraw 203.0.113.11 udp\n')
     elements = lambda: inside(HOST, 'nft', 'list', 'table', 'inet', 'atlantic').stdout
     assert until(lambda: '203.0.113.11' not in elements())
@@ -368,14 +368,14 @@ def containers_take_the_tunnel(lab, service):
     service.write_script(READY + 'echo\n')
     service.start()
     with lab.capture() as frames:
-        assert not echoes('203.0.113.11', 7777, inside_of=box)
+        assert not echoes('203.0.113.11', 7777, inside_of=box, seconds=1)
     assert frames.has(('203.0.113.11', 'udp', 7777)) # without protection: out it goes
     turn_on(service)
     with lab.capture() as frames:
         assert echoes('203.0.113.11', 7777, inside_of=box)
         assert echoes('192.0.2.1', 53, inside_of=box)
         service.stop(signal.SIGKILL)
-        assert not echoes('203.0.113.11', 7777, inside_of=box)
+        assert not echoes('203.0.113.11', 7777, inside_of=box, seconds=1)
     assert not frames.leaks(ADMITTED), frames.leaks(ADMITTED)
 
 

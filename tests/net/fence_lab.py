@@ -33,8 +33,8 @@ def inside(namespace, *words, **more):
     return run('ip', 'netns', 'exec', namespace, *words, **more)
 
 
-def until(what, seconds=5.0):
-    """Wait for what() to be true; its last value."""
+def until(what, seconds=30.0):
+    """Wait for what() to be true; its last value. The limit only decides when we give up."""
     end = time.monotonic() + seconds
     while True:
         value = what()
@@ -55,7 +55,7 @@ class Processes:
         self.all.append(process)
         return process
 
-    def end(self, process, number=signal.SIGTERM, seconds=5):
+    def end(self, process, number=signal.SIGTERM, seconds=30):
         if process.poll() is None:
             process.send_signal(number)
         try:
@@ -198,10 +198,10 @@ class Lab:
 
 
 class Capture:
-    """with lab.capture() as frames: ...; frames.sent is then what the host put on the wire."""
+    """with lab.capture() as frames: ...; frames.sent is what the host has put on the wire so far."""
 
     def __init__(self, lab):
-        self.lab, self.sent = lab, []
+        self.lab = lab
         lab.captures += 1
         self.path = os.path.join(lab.folder, f'{lab.captures}.pcap')
 
@@ -214,12 +214,22 @@ class Capture:
                 break
         return self
 
-    def __exit__(self, *_):
-        time.sleep(0.1)
+    def __exit__(self, error, *_):
+        if not error:
+            word = os.urandom(8).hex()
+            inside(HOST, sys.executable, f'{HERE}/last_frame.py', 'eth0', word)
+            assert until(lambda: self.holds(word)), 'the capture does not see its last frame'
         self.lab.processes.end(self.tcpdump, signal.SIGINT)
         self.tcpdump.stderr.close()
+
+    def holds(self, word):
+        with open(self.path, 'rb') as file:
+            return word.encode() in file.read()
+
+    @property
+    def sent(self):
         mac = self.lab.host_mac()
-        self.sent = [frame for frame in read_frames(self.path) if frame.source == mac]
+        return [frame for frame in read_frames(self.path) if frame.source == mac]
 
     def leaks(self, admitted=()):
         """Frames that are neither link upkeep nor to one of (address, protocol, port)."""
@@ -264,7 +274,7 @@ class Service:
         assert until(lambda: self.log().count('start') > 0), self.stderr()
 
     def once(self, *more):
-        return inside(HOST, *self.words(*more), check=False, timeout=20)
+        return inside(HOST, *self.words(*more), check=False, timeout=60)
 
     def stop(self, number=signal.SIGTERM):
         self.lab.processes.end(self.process, number)
@@ -272,7 +282,7 @@ class Service:
 
     def connect(self):
         client = socket.socket(socket.AF_UNIX)
-        client.settimeout(10)
+        client.settimeout(30)
         client.connect(f'{self.run_dir}/power.sock')
         return client
 

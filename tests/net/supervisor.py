@@ -32,8 +32,8 @@ def a_reload_that_is_wrong_changes_nothing(lab, service):
     assert f'{service.config}:5:' in service.ask('config-check')['error']
     assert inside(HOST, 'nft', '-s', 'list', 'ruleset').stdout == rules
     service.follow_script('refuse the list is unreadable\n')
+    assert until(lambda: 'refuses' in service.log()), service.log()
     service.write_config('upstreams:\n  - kind: socks5\n    server: 203.0.113.11:1081\n')
-    time.sleep(0.2)
     assert service.ask('reload')['error'] == 'the list is unreadable'
     assert inside(HOST, 'nft', '-s', 'list', 'ruleset').stdout == rules
 
@@ -60,8 +60,8 @@ def a_worker_that_misbehaves_is_replaced(lab, service):
     service.write_script('nonsense\n')
     first = int(service.ask('status')['worker_pid'])
     os.kill(first, signal.SIGUSR1)
-    assert until(lambda: service.log().count('start') >= 3, 10), service.log()
-    assert until(lambda: service.ask('status')['state'] == 'failing', 10)
+    assert until(lambda: service.log().count('start') >= 3), service.log()
+    assert until(lambda: service.ask('status')['state'] == 'failing')
     answer = service.ask('status')
     assert 'sent a message that does not fit' in answer['reason'], answer
     service.write_script(READY)
@@ -150,7 +150,7 @@ def an_off_does_not_wait_for_ever(lab, service):
     turn_on(service)
     start = time.monotonic()
     assert service.ask('off')['state'] == 'off'
-    assert time.monotonic() - start < 5
+    assert time.monotonic() - start < 30
     assert_same(before, lab.snapshot())
 
 
@@ -199,7 +199,7 @@ def a_device_in_the_way_is_told(lab, service):
     assert 'error' in answer and answer['fence'] == 'armed' and answer['wish'] == 'on', answer
     assert_no_leak(lab, users=(None,))
     run('ip', '-n', HOST, 'link', 'del', TUN)
-    assert until(lambda: state_of(service) == ('on', 'armed'), 8), service.ask('status')
+    assert until(lambda: state_of(service) == ('on', 'armed')), service.ask('status')
 
 
 def a_worker_that_hangs_is_replaced(lab, service):
@@ -208,7 +208,7 @@ def a_worker_that_hangs_is_replaced(lab, service):
     turn_on(service)
     worker = int(service.ask('status')['worker_pid'])
     os.kill(worker, signal.SIGSTOP)
-    assert until(lambda: service.log().count('start') == 2, 40), service.log()
+    assert until(lambda: service.log().count('start') == 2, 90), service.log()
     assert 'showed no sign of life' in service.stderr()
     assert until(lambda: state_of(service) == ('on', 'armed')), service.ask('status')
 
