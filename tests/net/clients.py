@@ -15,7 +15,7 @@ import threading
 import time
 
 
-def connect(address, port, seconds=20):
+def connect(address, port, seconds=60):
     return socket.create_connection((address, int(port)), timeout=seconds)
 
 
@@ -94,19 +94,26 @@ def storm(address, up_port, down_port, size, count):
         list(pool.map(move, range(int(count)), socks))
 
 
-def speaks_first(address, port, most_ms):
-    """The server's banner must not wait for anything."""
+def hear_first(address, port):
+    """A talk with servers.banner; how long its first word took."""
     began = time.monotonic()
     with connect(address, port) as sock:
         banner = sock.recv(100)
         took = (time.monotonic() - began) * 1000
         if not banner.startswith(b"220 "):
             raise SystemExit(f"banner: {banner!r}")
-        if took > float(most_ms):
-            raise SystemExit(f"banner took {took:.0f} ms")
         sock.sendall(b"EHLO me\r\n")
         if sock.recv(100) != b"250 EHLO me\r\n":
             raise SystemExit("no echo")
+    return took
+
+
+def speaks_first(address, port, most_ms, count=1):
+    """The server's banner must not wait for anything. What waits does so each time; a busy machine makes
+    some of them slow."""
+    took = min(hear_first(address, port) for _ in range(int(count)))
+    if took > float(most_ms):
+        raise SystemExit(f"the banner took {took:.0f} ms and more")
 
 
 def half_close_up(address, port, size):
@@ -160,10 +167,10 @@ def expect_end(address, port, most_ms):
 
 
 def send_reset(address, port):
-    """Resets a connection to servers.silent."""
+    """Resets a connection to servers.witness, once it is there."""
     with connect(address, port) as sock:
+        sock.recv(100)
         sock.sendall(b"x")
-        time.sleep(0.3)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
 
 
@@ -215,27 +222,39 @@ def hold(address, port, count, most_ms):
     sys.stdin.read()
 
 
-def knock(address, port, count, most_ms):
+def wait_for_refusals(socks, count):
+    """Until as many were refused, and a moment longer: there may be one too many."""
+    refused, end = set(), time.monotonic() + 15
+    while len(refused) < count and time.monotonic() < end:
+        refused |= {sock for sock in socks if is_refused(sock)}
+        time.sleep(0.02)
+    time.sleep(0.5)
+    return refused | {sock for sock in socks if is_refused(sock)}
+
+
+def is_refused(sock):
+    return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+
+def knock(address, port, count, most_refused):
     """The same where nobody answers."""
     socks = [socket.socket() for _ in range(int(count))]
     for sock in socks:
         sock.setblocking(False)
         sock.connect_ex((address, int(port)))
-    time.sleep(float(most_ms) / 1000)
-    errors = [sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for sock in socks]
-    print(f"{errors.count(0)} waiting, {errors.count(errno.ECONNREFUSED)} refused", flush=True)
+    refused = len(wait_for_refusals(socks, int(most_refused)))
+    print(f"{len(socks) - refused} waiting, {refused} refused", flush=True)
     sys.stdin.read()
 
 
-def udp_sockets(address, port, count, most_ms):
+def udp_sockets(address, port, count, most_refused):
     """The same for sockets that send one datagram each, to somebody who does not answer."""
     socks = [socket.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(int(count))]
     for sock in socks:
         sock.connect((address, int(port)))
         sock.send(b"anybody?")
-    time.sleep(float(most_ms) / 1000)
-    errors = [sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) for sock in socks]
-    print(f"{errors.count(0)} open, {errors.count(errno.ECONNREFUSED)} refused", flush=True)
+    refused = len(wait_for_refusals(socks, int(most_refused)))
+    print(f"{len(socks) - refused} open, {refused} refused", flush=True)
     sys.stdin.read()
 
 
@@ -249,7 +268,7 @@ def is_echoed(sock):
 
 def talk(address, port, count):
     """Connections to servers.banner; for each line of its input it says how many of them still carry."""
-    socks = [connect(address, port, 10) for _ in range(int(count))]
+    socks = [connect(address, port) for _ in range(int(count))]
     for sock in socks:
         sock.recv(100)
     print(len(socks), flush=True)
@@ -263,7 +282,7 @@ def udp_peers(address, port, count):
     first = int.from_bytes(socket.inet_aton(address), "big")
     peers = [socket.inet_ntoa((first + i).to_bytes(4, "big")) for i in range(int(count))]
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(10)
+        sock.settimeout(20)
         for peer in peers:
             sock.sendto(peer.encode(), (peer, int(port)))
         heard = {sock.recvfrom(100) for _ in peers}
@@ -277,7 +296,7 @@ def stopped_reader(address, port, count):
     for sock in socks:
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 16384)
         sock.sendall(struct.pack(">QB", 1 << 30, 7))
-    time.sleep(3)
+    time.sleep(1)
     print("stopped", flush=True)
     sys.stdin.read()
 
@@ -323,7 +342,7 @@ def udp(address, port, size, count=1):
     """Echo of `count` datagrams of one socket, each whole and from the right address."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(5)
+        sock.settimeout(20)
         for i in range(int(count)):
             data = random.randbytes(int(size))
             sock.sendto(data, (address, int(port)))
@@ -338,7 +357,7 @@ def udp_refused(address, port, most_ms):
     """Port unreachable, at once."""
     family = socket.AF_INET6 if ":" in address else socket.AF_INET
     with socket.socket(family, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(5)
+        sock.settimeout(20)
         sock.connect((address, int(port)))
         began = time.monotonic()
         sock.send(b"anybody?")
@@ -378,7 +397,7 @@ def socks_udp(door, door_port, address, port, answers_from=None):
         bound = control.recv(18 if head[3] == 4 else 6)
         relay = (socket.inet_ntop(family, bound[:-2]), int.from_bytes(bound[-2:], "big"))
         with socket.socket(family, socket.SOCK_DGRAM) as sock:
-            sock.settimeout(5)
+            sock.settimeout(20)
             there, back = (b"\0\0\0" + socks_address(host) + struct.pack(">H", int(port))
                            for host in (address, answers_from or address))
             for size in (10, 1400, 9000):
@@ -395,7 +414,7 @@ def ask_steadily(server, name, until):
     labels = b"".join(bytes([len(label)]) + label.encode() for label in name.split("."))
     asked = 0
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
-        sock.settimeout(2)
+        sock.settimeout(20)
         sock.connect((server, 53))
         while not os.path.exists(until):
             asked += 1

@@ -40,3 +40,12 @@ def https(lab, port=8443, user=None, password=None, name="https", tls_name="prox
 
 
 DIRECT = "{name: direct, kind: direct}"
+
+
+def switched_on(lab, upstream=DIRECT, more=""):
+    """Atlantic in front of the web server and the resolver that everybody knows."""
+    lab.web()
+    lab.dns()
+    atlantic = lab.atlantic(config(lab, [upstream], more))
+    atlantic.on()
+    return atlantic

@@ -33,7 +33,11 @@ WEB4, WEB6 = "203.0.113.10", "2001:db8:113::10"
 DNS4, DNS6 = "203.0.113.53", "2001:db8:113::53"
 PROXY4 = "198.51.100.1"
 
-READY_SECONDS = 40
+READY_SECONDS = 60
+# What happens at once has happened within this on the busiest machine; what waits for somebody's
+# patience to end takes longer.
+AT_ONCE_MS = 5000
+HERE = os.path.dirname(os.path.abspath(__file__))
 
 
 class Failed(Exception):
@@ -166,21 +170,28 @@ class Lab:
         """An application on the host."""
         return self.run(self.host, command, **options)
 
+    def look_up(self, name, kind="A"):
+        """What an application is answered, by whichever resolver it asks."""
+        return self.app(["dig", "+short", "+time=20", "+tries=1", "@192.0.2.1", name, kind]).stdout.strip()
+
     def serve(self, command, address, port, kind=socket.SOCK_STREAM):
         """Start a server in `net` and wait until it listens there."""
         process = self.start(self.net, command)
-        self.wait_listening(self.net, address, port, kind, process)
+        self.wait_listening(process, self.net, [(address, port)], kind)
         return process
 
-    def wait_listening(self, ns, address, port, kind=socket.SOCK_STREAM, process=None):
+    def wait_listening(self, process, ns, doors, kind=socket.SOCK_STREAM):
+        """Until there is somebody at each of these very addresses; others may have the same ports."""
         option = "-t" if kind == socket.SOCK_STREAM else "-u"
+        wanted = {f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+                  for address, port in doors}
 
-        def is_listening():
-            if process and process.poll() is not None:
+        def are_listening():
+            if process.poll() is not None:
                 raise Failed(f"{process.args[4]} ended: {tail(process.log_path)}")
-            out = self.run(ns, ["ss", "-Hln", option, f"sport = :{port}"]).stdout
-            return out.strip() != ""
-        wait_for(f"{address}:{port} to listen", is_listening)
+            lines = self.run(ns, ["ss", "-Hln", option]).stdout.splitlines()
+            return wanted <= {line.split()[3] for line in lines}
+        wait_for(f"{wanted} to listen", are_listening)
 
     # --- servers of the internet ---
 
@@ -229,7 +240,12 @@ class Lab:
                     location = /hello {{ return 200 "hello from $host\\n"; }}
                 }}
             }}""")
-        return self.serve(["nginx", "-c", conf], WEB4, 443)
+        return self.nginx(conf, [(WEB4, 80), (WEB6, 80), (WEB4, 8000), (WEB4, 443), (WEB6, 443)])
+
+    def nginx(self, conf, doors):
+        process = self.start(self.net, ["nginx", "-c", conf])
+        self.wait_listening(process, self.net, doors)
+        return process
 
     def dns(self, zone=()):
         """unbound as the internet's resolver: UDP, TCP and TLS, IPv4 and IPv6, with local data."""
@@ -280,7 +296,10 @@ server:
 remote-control:
     control-enable: no
 {zones}""")
-        return self.serve(["unbound", "-d", "-c", conf], DNS4, 853)
+        process = self.start(self.net, ["unbound", "-d", "-c", conf])
+        self.wait_listening(process, self.net, [(address, port) for address in (DNS4, DNS6)
+                                                for port in (53, 853, 443)])
+        return process
 
     def microsocks(self, port=1080, user=None, password=None, address=PROXY4):
         login = ["-u", user, "-P", password] if user else []
@@ -335,14 +354,16 @@ key = {self.dir}/leaf.key
     def faithful_proxy(self, port=1082, user=None, password=None, address=PROXY4):
         """SOCKS5 and CONNECT that pass half-closed streams and resets on; see there."""
         login = (user, password) if user else ()
-        return self.script("faithful_proxy.py", address, port, *login, port=port)
+        return self.serve([sys.executable, f"{HERE}/faithful_proxy.py", address, str(port), *login],
+                          address, port)
 
-    def script(self, source, *words, ns=None, port=None, kind=socket.SOCK_STREAM):
-        """Run a Python program of the lab's (servers.py) in a namespace."""
-        path = os.path.join(os.path.dirname(os.path.abspath(__file__)), source)
-        process = self.start(ns or self.net, [sys.executable, path, *map(str, words)])
-        if port:
-            self.wait_listening(ns or self.net, "*", port, kind, process)
+    def server(self, name, address, port, *words, ns=None):
+        """One of the small servers of servers.py."""
+        ns = ns or self.net
+        process = self.start(ns, [sys.executable, f"{HERE}/servers.py", name, address, str(port),
+                                  *map(str, words)])
+        kind = socket.SOCK_DGRAM if name.startswith("udp") else socket.SOCK_STREAM
+        self.wait_listening(process, ns, [(address, port)], kind)
         return process
 
     # --- Atlantic ---
@@ -424,8 +445,22 @@ class Atlantic:
             raise Failed(f"{failed}; it is {last}; log: {self.log()[-3000:]}") from None
         return last
 
+    def reload(self):
+        done = self.cli("reload")
+        check(done.returncode == 0, f"reload: {done.stdout}{done.stderr}")
+
     def worker_pid(self):
         return int(self.status()["worker_pid"])
+
+    def kill_worker(self):
+        """And wait until another one serves."""
+        pid = self.worker_pid()
+        os.kill(pid, signal.SIGKILL)
+
+        def is_another():
+            status = self.status()
+            return int(status["worker_pid"]) not in (0, pid) and status["state"] == "on"
+        wait_for("another worker", is_another)
 
 
 class Capture:
@@ -442,9 +477,25 @@ class Capture:
                  os.path.getsize(self.path) >= 24)
         return self
 
-    def __exit__(self, *_):
-        time.sleep(0.2)  # what is on the wire already
+    def __exit__(self, error, *_):
+        if not error:
+            self._wait_for_the_last()
         stop(self.process)
+
+    def _wait_for_the_last(self):
+        """What was sent before may be on its way to the file still, for a second and longer."""
+        word, size = os.urandom(8).hex(), os.path.getsize(self.path)
+        next_at = 0.0
+
+        def is_there():
+            nonlocal next_at
+            if time.monotonic() >= next_at:  # it may be lost where thousands a second are captured
+                self.lab.app([sys.executable, f"{HERE}/last_frame.py", "eth0", word])
+                next_at = time.monotonic() + 2
+            with open(self.path, "rb") as file:
+                file.seek(size)
+                return word.encode() in file.read()
+        wait_for("the capture's last frame", is_there)
 
     def packets(self):
         """(family, protocol, source, sport, destination, dport) of every frame; family 0 is no IP."""

@@ -103,9 +103,17 @@ def resetter(address, port):
 
 
 def silent(address, port):
-    """Accepts and never says a word; prints what ended each connection."""
+    """Accepts, reads, and never says a word."""
     def handle(client):
-        client.settimeout(120)
+        while client.recv(65536):
+            pass
+    tcp_server(address, port, handle)
+
+
+def witness(address, port):
+    """Says that it is there, and prints what ended each connection."""
+    def handle(client):
+        client.sendall(b"here\n")
         try:
             while client.recv(65536):
                 pass

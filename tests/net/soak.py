@@ -131,8 +131,8 @@ def run_soak(lab, minutes):
     lab.dns()
     lab.web()
     for name, port in (("digest", 7001), ("source", 7002), ("banner", 25), ("resetter", 7004)):
-        lab.script("servers.py", name, WEB4, port, port=port)
-    lab.script("servers.py", "udp_echo", DNS4, 7007, ns=lab.net)
+        lab.server(name, WEB4, port)
+    lab.server("udp_echo", DNS4, 7007)
     upstreams = Upstreams(lab)
     service = lab.atlantic(config(lab, [socks5(TCP_ONLY, name="one", udp=False),
                                         socks5(UDP_TOO, name="two")], MORE))

@@ -8,23 +8,11 @@ import signal
 import sys
 import time
 
-from configs import DIRECT, config
+from configs import DIRECT, config, switched_on
 from lab import check, main, wait_for
 
 NOBODY = 65534
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
-
-
-def start(lab, more=""):
-    lab.web()
-    lab.dns()
-    atlantic = lab.atlantic(config(lab, [DIRECT], more))
-    atlantic.on()
-    return atlantic
-
-
-def ask(lab, name):
-    return lab.app(["dig", "+short", "@192.0.2.1", name]).stdout.strip()
 
 
 def consent(atlantic, *words, status=0):
@@ -38,7 +26,7 @@ def files(atlantic):
 
 
 def check_nothing_kept(lab, atlantic, why):
-    check(ask(lab, "ads.example") == "0.0.0.0", "what is blocked stays blocked")
+    check(lab.look_up("ads.example") == "0.0.0.0", "what is blocked stays blocked")
     done = atlantic.cli("log")
     check(done.returncode == 1 and "atlantic consent" in done.stderr, f"log: {done.stdout}{done.stderr}")
     said = atlantic.cli("status").stdout
@@ -47,8 +35,8 @@ def check_nothing_kept(lab, atlantic, why):
 
 
 def wait_entry(lab, atlantic):
-    check(ask(lab, "ads.example") == "0.0.0.0", "what is blocked stays blocked")
-    wait_for("an entry", lambda: "ads.example" in atlantic.cli("log", "--json").stdout, 8)
+    check(lab.look_up("ads.example") == "0.0.0.0", "what is blocked stays blocked")
+    wait_for("an entry", lambda: "ads.example" in atlantic.cli("log", "--json").stdout)
 
 
 def kill_all(atlantic):
@@ -56,7 +44,7 @@ def kill_all(atlantic):
     pid = atlantic.worker_pid()
     for victim in (atlantic.process.pid, pid):
         os.kill(victim, signal.SIGKILL)
-    atlantic.process.wait(10)
+    atlantic.process.wait(60)
     wait_for("the worker's end", lambda: not os.path.exists(f"/proc/{pid}"))
     atlantic.start()
     atlantic.wait_state("on")
@@ -81,7 +69,7 @@ def as_member(lab, atlantic, *words):
 
 def life(lab):
     """Without consent there is no log, and people are told; given, it outlives kills; withdrawn, all is gone"""
-    atlantic = start(lab)
+    atlantic = switched_on(lab)
     check_nothing_kept(lab, atlantic, "needs your consent")
     text = atlantic.cli("consent").stdout
     check("query log on this computer" in text and "not set: consent is required" in text, text)
@@ -101,7 +89,7 @@ def life(lab):
     again = consent(atlantic, "give", "--yes")
     check(again["history"] == given["history"], "to say it twice changes nothing")
     check(consent(atlantic, "withdraw")["state"] == "withdrawn", "withdrawn")
-    wait_for("the files to go", lambda: not files(atlantic), 8)
+    wait_for("the files to go", lambda: not files(atlantic))
     check_nothing_kept(lab, atlantic, "was withdrawn")
     kill_all(atlantic)
     check(consent(atlantic)["state"] == "withdrawn", "withdrawn for good")
@@ -116,7 +104,7 @@ def life(lab):
 
 def damage(lab):
     """A record that was damaged is no consent: what was kept goes, and it is said how to mend it"""
-    atlantic = start(lab)
+    atlantic = switched_on(lab)
     consent(atlantic, "give", "--yes")
     wait_entry(lab, atlantic)
     path = f"{atlantic.state_dir}/worker/consent"
@@ -124,7 +112,7 @@ def damage(lab):
         file.seek(30)
         file.write(b"9")
     kill_all(atlantic)
-    wait_for("the files to go", lambda: not files(atlantic), 8)
+    wait_for("the files to go", lambda: not files(atlantic))
     check_nothing_kept(lab, atlantic, "record of your consent cannot be read")
     check("the record of consent" in atlantic.log(), "the service's log says so")
     check(consent(atlantic)["state"] == "damaged", "damaged")
@@ -146,10 +134,9 @@ def regions(lab):
         for code in (row["codes"] or ["ZZ"])[:2]:
             with open(atlantic.config, "w", encoding="utf-8") as file:
                 file.write(f"region: {code}\n{text}")
-            done = atlantic.cli("reload")
-            check(done.returncode == 0, f"reload: {done.stderr}")
+            atlantic.reload()
             log = wait_for(f"region {code}", lambda: consent(atlantic)["region"] == code and
-                           consent(atlantic)["log"], 5)
+                           consent(atlantic)["log"])
             asks = row["log_consent"]
             check(log["needs_consent"] == asks and log["mode"] == ("off" if asks else "blocked"),
                   f"{code}: {log}")
@@ -158,11 +145,11 @@ def regions(lab):
 
 def workers(lab):
     """All workers obey what the first one was told, at once"""
-    atlantic = start(lab, "workers: 3\nquery_log: {mode: all}\n")
+    atlantic = switched_on(lab, more="workers: 3\nquery_log: {mode: all}\n")
 
     def fetch():
         for _ in range(12):  # of several ports, so for several workers
-            lab.app(["curl", "-s", "--max-time", "10", "http://web.example/hello"])
+            lab.app(["curl", "-s", "--max-time", "30", "http://web.example/hello"])
     fetch()
     check_nothing_kept(lab, atlantic, "needs your consent")
     consent(atlantic, "give", "--yes")
@@ -170,10 +157,10 @@ def workers(lab):
     def requests():
         text = atlantic.cli("log", "--json", "--kind", "http", "--limit", "500").stdout
         return len(json.loads(text)) if text else 0
-    wait_for("all requests", lambda: fetch() or requests() >= 24, 20)
+    wait_for("all requests", lambda: fetch() or requests() >= 24)
     consent(atlantic, "withdraw")
     fetch()
-    wait_for("the files to go", lambda: not files(atlantic), 8)
+    wait_for("the files to go", lambda: not files(atlantic))
     fetch()
     time.sleep(1.5)  # entries are written after a second; nobody may do so
     check_nothing_kept(lab, atlantic, "was withdrawn")

@@ -3,21 +3,17 @@
 import json
 import sys
 
-from configs import DIRECT, config, http, socks5
-from lab import WEB4, WEB6, check, main
+from configs import DIRECT, config, http, socks5, switched_on
+from lab import WEB4, WEB6, check, main, wait_for
 
 
 def curl(lab, *words):
-    done = lab.app(["curl", "-sS", "--max-time", "10", "--cacert", f"{lab.dir}/ca.pem", *words])
+    done = lab.app(["curl", "-sS", "--max-time", "30", "--cacert", f"{lab.dir}/ca.pem", *words])
     return done.returncode, done.stdout + done.stderr
 
 
 def start(lab, upstream, more=""):
-    lab.web()
-    lab.dns()
-    atlantic = lab.atlantic(config(lab, [upstream], more + "log: {level: info, names: true}\n"))
-    atlantic.on()
-    return atlantic
+    return switched_on(lab, upstream, more + "log: {level: info, names: true}\n")
 
 
 def judge(lab, atlantic):
@@ -68,9 +64,7 @@ def direct(lab):
 
 def unheard(lab):
     """A target whose request is blocked never hears of it, also behind an admitted name's address"""
-    lab.web()
-    lab.dns()
-    lab.atlantic(config(lab, [DIRECT])).on()
+    switched_on(lab)
 
     def to_web(packet):
         return packet[4] == WEB4 and packet[5] == 80
@@ -110,16 +104,12 @@ def hosts_file(lab):
     more = f"filter: {{builtin: false, lists: [{{name: hosts list, file: {lab.dir}/hosts.txt}}]}}\n"
     atlantic = lab.atlantic(config(lab, [DIRECT], more, filtered=False))
     atlantic.on()
-
-    def answer(name):
-        return lab.app(["dig", "+short", "@192.0.2.1", name]).stdout.strip()
-    check(answer("ads.example") == "0.0.0.0", "the name itself")
-    check(answer("www.ads.example") == WEB4, "hosts files speak of exact names")
+    check(lab.look_up("ads.example") == "0.0.0.0", "the name itself")
+    check(lab.look_up("www.ads.example") == WEB4, "hosts files speak of exact names")
     lab.write("hosts.txt", "0.0.0.0 www.ads.example\n")
-    done = atlantic.cli("reload")
-    check(done.returncode == 0, f"reload: {done.stderr}")
-    check(answer("www.ads.example") == "0.0.0.0", "after the reload")
-    check(answer("ads.example") == WEB4, "removals take effect")
+    atlantic.reload()
+    wait_for("the changed list", lambda: lab.look_up("www.ads.example") == "0.0.0.0")
+    check(lab.look_up("ads.example") == WEB4, "removals take effect")
 
 
 if __name__ == "__main__":

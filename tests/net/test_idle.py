@@ -10,7 +10,7 @@ from lab import WEB4, check, main
 from test_tcp import app
 
 SECONDS = 6
-PATIENCE_SECONDS = 60
+PATIENCE_SECONDS = 120
 
 
 def threads(pid):
@@ -53,13 +53,13 @@ def sleeps(lab, upstream, more=""):
 
 def direct(lab):
     """Switched off, on, and after traffic: not one wake-up in seconds, of neither half"""
-    lab.script("servers.py", "banner", WEB4, 25, port=25)
+    lab.server("banner", WEB4, 25)
     sleeps(lab, DIRECT)
 
 
 def through_socks5(lab):
     """The same with a proxy"""
-    lab.script("servers.py", "banner", WEB4, 25, port=25)
+    lab.server("banner", WEB4, 25)
     lab.microsocks()
     sleeps(lab, socks5(udp=False))
 

@@ -1,6 +1,5 @@
 """The local endpoint: SOCKS5 and HTTP proxy on one port, through filter, pool and counters."""
 
-import socket
 import sys
 
 from configs import DIRECT, config, socks5
@@ -11,7 +10,7 @@ V4, V6 = "127.0.0.1:1080", "[::1]:1080"
 
 
 def curl(lab, *words):
-    done = lab.app(["curl", "-sS", "--max-time", "10", "--cacert", f"{lab.dir}/ca.pem", *words])
+    done = lab.app(["curl", "-sS", "--max-time", "30", "--cacert", f"{lab.dir}/ca.pem", *words])
     return done.returncode, done.stdout + done.stderr
 
 
@@ -70,7 +69,7 @@ def udp_associate(lab):
     """UDP ASSOCIATE at the local endpoint carries datagrams"""
     lab.dns()
     for web in (WEB4, WEB6):
-        lab.script("servers.py", "udp_echo", web, 7007, port=7007, kind=socket.SOCK_DGRAM)
+        lab.server("udp_echo", web, 7007)
     lab.faithful_proxy()
     for upstream in (DIRECT, socks5(1082)):
         atlantic = lab.atlantic(config(lab, [upstream]))
@@ -94,7 +93,7 @@ def by_rule(lab):
     """A name goes where a rule puts it: requests, connections and datagrams, by any upstream"""
     lab.web()
     lab.dns()
-    lab.script("servers.py", "udp_echo", WEB4, 7007, port=7007, kind=socket.SOCK_DGRAM)
+    lab.server("udp_echo", WEB4, 7007)
     lab.faithful_proxy()
     lab.write("rules.txt", RULES)
     for upstream in (DIRECT, socks5(1082)):

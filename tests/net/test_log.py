@@ -7,7 +7,7 @@ import signal
 import subprocess
 import sys
 
-from configs import DIRECT, config
+from configs import DIRECT, config, switched_on
 from lab import DNS4, WEB4, Atlantic, check, main, wait_for
 
 
@@ -15,19 +15,11 @@ REGION = "region: US\n"  # where no consent is needed; that has a test of its ow
 
 
 def start(lab, settings="mode: all", more=""):
-    lab.web()
-    lab.dns()
-    atlantic = lab.atlantic(config(lab, [DIRECT], f"{REGION}query_log: {{{settings}}}\n{more}"))
-    atlantic.on()
-    return atlantic
-
-
-def ask(lab, name, kind="A"):
-    return lab.app(["dig", "+short", "@192.0.2.1", name, kind]).stdout.strip()
+    return switched_on(lab, more=f"{REGION}query_log: {{{settings}}}\n{more}")
 
 
 def get(lab, url):
-    return lab.app(["curl", "-s", "--max-time", "10", "--cacert", f"{lab.dir}/ca.pem",
+    return lab.app(["curl", "-s", "--max-time", "30", "--cacert", f"{lab.dir}/ca.pem",
                     "--connect-to", f"::{WEB4}:", url]).stdout
 
 
@@ -43,24 +35,24 @@ def rows(atlantic, *words):
 
 def wait_rows(atlantic, count, *words):
     return wait_for(f"{count} rows {words}",
-                    lambda: len(found := rows(atlantic, *words)) >= count and found, 8)
+                    lambda: len(found := rows(atlantic, *words)) >= count and found)
 
 
 def everything(lab):
     """Questions, requests and conversations are found by name, list, verdict, kind and time"""
     atlantic = start(lab)
-    ask(lab, "ads.example")
-    ask(lab, "web.example")
+    lab.look_up("ads.example")
+    lab.look_up("web.example")
     get(lab, "http://www.ads.example/banner.js?token=secret")
     get(lab, "http://web.example/hello?token=secret")
     get(lab, "https://tracker.test/hello")
     get(lab, "https://web.example/hello")
-    found = wait_rows(atlantic, 6)
-    seen = {(row["kind"], row["name"], row["verdict"]) for row in found}
-    for row in (("dns", "ads.example", "block"), ("dns", "web.example", "pass"),
-                ("http", "www.ads.example", "block"), ("http", "web.example", "pass"),
-                ("tls", "tracker.test", "block"), ("tcp", "web.example", "pass")):
-        check(row in seen, f"{row} is not among {seen}")
+    wanted = {("dns", "ads.example", "block"), ("dns", "web.example", "pass"),
+              ("http", "www.ads.example", "block"), ("http", "web.example", "pass"),
+              ("tls", "tracker.test", "block"), ("tcp", "web.example", "pass")}
+    wait_for(f"{wanted} to be among the rows", lambda: wanted <= {
+        (row["kind"], row["name"], row["verdict"]) for row in rows(atlantic)})
+    found = rows(atlantic)
     check("secret" not in json.dumps(found), "what stands behind a ? is in the log")
     check([row["id"] for row in found] == sorted(row["id"] for row in found), "oldest first")
     by_name = {row["kind"]: row for row in rows(atlantic, "--name", "ads.example")}
@@ -84,28 +76,25 @@ def everything(lab):
     check("VERDICT" in text and "test list: ads.example" in text, text)
     do = atlantic.cli("allow", "ads.example")
     check(do.returncode == 0, do.stderr)
-    ask(lab, "ads.example")
+    lab.look_up("ads.example")
     allowed = wait_rows(atlantic, 1, "--verdict", "allow")
     check(allowed[0]["rule"] == "allow ads.example", f"an exception says which: {allowed}")
 
 
 def by_default(lab):
     """Without a setting what was blocked is logged, and nothing of what was not"""
-    lab.web()
-    lab.dns()
-    atlantic = lab.atlantic(config(lab, [DIRECT], REGION))
-    atlantic.on()
-    ask(lab, "web.example")
+    atlantic = switched_on(lab, more=REGION)
+    lab.look_up("web.example")
     get(lab, "http://web.example/hello")
-    ask(lab, "ads.example")
+    lab.look_up("ads.example")
     found = wait_rows(atlantic, 1)
     check([row["name"] for row in found] == ["ads.example"], f"{found}")
     check(b"web.example" not in open(f"{atlantic.state_dir}/worker/query.db-wal", "rb").read(),
           "a name that passed is on the disk")
     lab.write("atlantic.yaml", config(lab, [DIRECT], "query_log: {mode: off}\n"))
-    check(atlantic.cli("reload").returncode == 0, "reload")
+    atlantic.reload()
     wait_for("the file to go",
-             lambda: not os.path.exists(f"{atlantic.state_dir}/worker/query.db"), 8)
+             lambda: not os.path.exists(f"{atlantic.state_dir}/worker/query.db"))
     done = atlantic.cli("log")
     check(done.returncode == 1 and "query_log.mode" in done.stderr, f"{done}")
 
@@ -113,8 +102,8 @@ def by_default(lab):
 def hashed(lab):
     """Hashed names can be looked for, and no name is in the file"""
     atlantic = start(lab, "mode: all, names: hashed")
-    ask(lab, "ads.example")
-    ask(lab, "web.example")
+    lab.look_up("ads.example")
+    lab.look_up("web.example")
     get(lab, "http://web.example/hello")
     wait_rows(atlantic, 3)
     found = rows(atlantic, "--name", "ads.example")
@@ -151,10 +140,10 @@ def programs(lab):
     open_page(lab, "by-proxy", "other.example", "-p", "-x", "http://127.0.0.1:1080")
     unbound = next(process for process in lab.processes if "unbound" in process.args)
     os.kill(unbound.pid, signal.SIGSTOP)  # the one who asks has to wait
-    asker = lab.start(lab.host, [f"{lab.dir}/resolver", "+tries=1", "@192.0.2.1", "other.example"])
+    asker = lab.start(lab.host, [f"{lab.dir}/resolver", "+time=60", "+tries=1", "@192.0.2.1", "other.example"])
     wait_for("its name", lambda: status_apps(atlantic)["named"] >= 4)
     os.kill(unbound.pid, signal.SIGCONT)
-    asker.wait(10)
+    asker.wait(60)
     for app, kind, name, verdict in (("browser", "http", "web.example", "pass"),
                                      ("mail-reader", "http", "www.ads.example", "block"),
                                      ("by-proxy", "http", "other.example", "pass"),
@@ -202,7 +191,9 @@ def several_workers(lab):
     check(len(status["workers"]) == 2, f"{status['workers']}")
     wait_for("all to be counted", lambda: json.loads(
         atlantic.cli("status", "--json").stdout)["log"]["written"] >= len(found))
-    check(status_apps(atlantic)["named"] == 8, f"{status_apps(atlantic)}")
+    # More than eight if some were slow: what was learned is kept for a moment only.
+    wait_for("all eight to be named", lambda: status_apps(atlantic)["named"] >= 8)
+    check(status_apps(atlantic)["named"] < 16, f"{status_apps(atlantic)}")
 
 
 def no_programs(lab):
@@ -218,19 +209,10 @@ def no_programs(lab):
 def survives(lab):
     """A killed worker loses no more than the last moment; a damaged log is begun anew, and said so"""
     atlantic = start(lab)
-
-    def kill():
-        pid = atlantic.status()["worker_pid"]
-        os.kill(int(pid), signal.SIGKILL)
-
-        def is_another():
-            status = atlantic.status()
-            return status["worker_pid"] not in (0, pid) and status["state"] == "on"
-        wait_for("another worker", is_another)
-    ask(lab, "ads.example")
+    lab.look_up("ads.example")
     wait_rows(atlantic, 1, "--name", "ads.example")
-    kill()
-    ask(lab, "tracker.test")
+    atlantic.kill_worker()
+    lab.look_up("tracker.test")
     wait_rows(atlantic, 1, "--name", "tracker.test")
     check(rows(atlantic, "--name", "ads.example"), "what was written before")
     path = f"{atlantic.state_dir}/worker/query.db"
@@ -242,7 +224,7 @@ def survives(lab):
     os.kill(pid, signal.SIGKILL)
     wait_for("another worker", lambda: atlantic.status()["state"] == "on"
              and atlantic.status()["worker_pid"] not in (0, pid))
-    ask(lab, "ads.example")
+    lab.look_up("ads.example")
     wait_rows(atlantic, 1, "--name", "ads.example")
     log = json.loads(atlantic.cli("log", "--counts", "--json").stdout)["log"]
     check(log["was_damaged"] and os.path.exists(f"{path}.damaged"), f"{log}")

@@ -10,7 +10,7 @@ from lab import WEB4, check, main
 def fetch(lab, count):
     began = time.monotonic()
     for _ in range(count):
-        done = lab.app(["curl", "-sS", "--max-time", "8", f"http://{WEB4}/hello"])
+        done = lab.app(["curl", "-sS", "--max-time", "30", f"http://{WEB4}/hello"])
         check(done.stdout.startswith("hello"), f"curl: {done.stderr}")
     return time.monotonic() - began
 
@@ -33,7 +33,7 @@ def turns(lab):
         "{name: silent, kind: socks5, server: '203.0.113.200:1080'}"]))
     atlantic.on()
     before = shares(atlantic)
-    fetch(lab, 30)
+    usual = fetch(lab, 30)
     after = shares(atlantic)
     got = {name: after.get(name, 0) - before.get(name, 0) for name in ("a", "b", "c")}
     check(all(count >= 8 for count in got.values()), f"shares of 30: {got}")
@@ -43,7 +43,7 @@ def turns(lab):
     took = fetch(lab, 20)
     after = shares(atlantic)
     check(after.get("b", 0) == before.get("b", 0), "a dead upstream carried something")
-    check(took < 10, f"20 requests took {took:.1f} s")
+    check(took < 10 + 3 * usual, f"20 requests took {took:.1f} s, 30 before {usual:.1f} s")
 
 
 if __name__ == "__main__":

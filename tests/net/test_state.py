@@ -48,7 +48,7 @@ def on_and_off(lab):
         for what in ("rules", "routes", "links", "nft"):
             check(during[what] != before[what], f"{what} are the same while on")
         check("table inet mine" in during["nft"], "a foreign table is gone")
-        done = lab.app(["curl", "-sS", "--max-time", "10", f"http://{WEB4}/hello"])
+        done = lab.app(["curl", "-sS", "--max-time", "30", f"http://{WEB4}/hello"])
         check(done.stdout.startswith("hello"), f"curl: {done.stderr}")
         atlantic.off()
         left = differences(before, host_state(lab))
@@ -108,13 +108,13 @@ def daemon(lab, config_path, *command):
         os.makedirs(f"{lab.dir}/{path}", exist_ok=True)
     return lab.app([*command, public(lab, "atlanticd"), "--config", config_path, "--run-dir",
                     f"{lab.dir}/r2", "--state-dir", f"{lab.dir}/s2", "--worker",
-                    f"{BUILD}/bin/atlantic-worker"], seconds=20)
+                    f"{BUILD}/bin/atlantic-worker"])
 
 
 def one_clear_line(lab):
     """What is missing at the start is said in one clear line, with its own documented exit status"""
     good = config(lab, [DIRECT])
-    lab.script("servers.py", "banner", "127.0.0.1", 7999, ns=lab.host, port=7999)
+    lab.server("banner", "127.0.0.1", 7999, ns=lab.host)
     lab.write("secret.txt", "ads.example\n")
     os.chmod(f"{lab.dir}/secret.txt", 0)
     for name, status, word, text, command in (
@@ -169,7 +169,7 @@ def asleep(lab):
         before = [wakes(pid) for pid in pids]
         time.sleep(8)
         return before == [wakes(pid) for pid in pids]
-    wait_for("8 seconds without a wake-up", sleeps, 60)
+    wait_for("8 seconds without a wake-up", sleeps, 120)
 
 
 if __name__ == "__main__":

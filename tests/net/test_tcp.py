@@ -4,13 +4,14 @@ import os
 import sys
 
 from configs import DIRECT, config, http, https, socks5
-from lab import WEB4, WEB6, check, main, wait_for
+from lab import AT_ONCE_MS, WEB4, WEB6, check, main, wait_for
 
 CLIENTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "clients.py")
 MB = 1 << 20
+SNIFFING_MS = 300  # for so long a client that says nothing is listened to
 
 
-def app(lab, *words, seconds=120):
+def app(lab, *words, seconds=300):
     done = lab.app([sys.executable, CLIENTS, *map(str, words)], seconds=seconds)
     check(done.returncode == 0, f"{' '.join(map(str, words))}: {done.stdout}{done.stderr}")
 
@@ -18,10 +19,10 @@ def app(lab, *words, seconds=120):
 def servers(lab):
     lab.dns()
     for address in (WEB4, WEB6):
-        lab.script("servers.py", "digest", address, 7001, port=7001)
-        lab.script("servers.py", "source", address, 7002, port=7002)
-        lab.script("servers.py", "banner", address, 25, port=25)
-        lab.script("servers.py", "resetter", address, 7004, port=7004)
+        lab.server("digest", address, 7001)
+        lab.server("source", address, 7002)
+        lab.server("banner", address, 25)
+        lab.server("resetter", address, 7004)
 
 
 # 200 handshakes of TLS at once, in a sanitized build on a busy machine, take longer than people wait.
@@ -34,27 +35,27 @@ def everything(lab, upstream, families=(WEB4, WEB6), more=""):
     for address in families:
         app(lab, "upload", address, 7001, 100 * MB)
         app(lab, "download", address, 7002, 100 * MB)
-        app(lab, "speaks_first", address, 25, 250)
+        app(lab, "speaks_first", address, 25, SNIFFING_MS - 50, 10)
         app(lab, "slow_reader", address, 7002, 4 * MB)
-        app(lab, "refused_fast", address, 9, 2000)
+        app(lab, "refused_fast", address, 9, AT_ONCE_MS)
         app(lab, "transfers", address, 7001, 7002, MB // 2, 200, 200)
 
 
 def ends(lab, families=(WEB4, WEB6)):
     """Half-closed streams and resets, both ways."""
     for address in families:
-        silent = lab.script("servers.py", "silent", address, 7005, port=7005)
+        witness = lab.server("witness", address, 7005)
         app(lab, "half_close_up", address, 7001, 100000)
         app(lab, "half_close_down", address, 7002, 100000)
         app(lab, "expect_reset", address, 7004)
         app(lab, "send_reset", address, 7005)
-        check(ended(silent) == "reset", f"an application's reset does not reach {address}")
+        check(ended(witness) == "reset", f"an application's reset does not reach {address}")
 
 
-def ended(silent):
-    """How servers.silent saw its connection end."""
+def ended(witness):
+    """How servers.witness saw its connection end."""
     def word():
-        with open(silent.log_path, encoding="utf-8") as log:
+        with open(witness.log_path, encoding="utf-8") as log:
             return log.read().strip()
     return wait_for("the server to see an end", word)
 
@@ -113,12 +114,12 @@ def ends_through_http(lab):
 def stalls(lab):
     """A peer that only stopped reading is waited for; one that is gone breaks the connection"""
     lab.dns()
-    lab.script("servers.py", "digest", WEB4, 7001, 8, port=7001)
-    lab.script("servers.py", "silent", WEB4, 7005, port=7005)
+    lab.server("digest", WEB4, 7001, 8)
+    lab.server("silent", WEB4, 7005)
     lab.run(lab.net, "nft 'add table inet gone; add chain inet gone in { type filter hook input priority 0; }; "
                      "add rule inet gone in tcp dport 7005 meta length > 100 drop'")
     lab.atlantic(config(lab, [DIRECT], "timeouts: {stall: 2s}\n")).on()
-    app(lab, "expect_end", WEB4, 7005, 15000)
+    app(lab, "expect_end", WEB4, 7005, 60000)
     app(lab, "upload", WEB4, 7001, 24 * MB)
 
 

@@ -6,14 +6,14 @@ import socket
 import sys
 
 from configs import DIRECT, config, http, https, socks5
-from lab import WEB4, WEB6, Skipped, check, main
+from lab import AT_ONCE_MS, WEB4, WEB6, Skipped, check, main
 from test_tcp import app
 
 
 def servers(lab):
     lab.dns()
     for address in (WEB4, WEB6):
-        lab.script("servers.py", "udp_echo", address, 7007, port=7007, kind=socket.SOCK_DGRAM)
+        lab.server("udp_echo", address, 7007)
 
 
 def echo(lab, families):
@@ -30,7 +30,7 @@ def direct(lab):
     lab.atlantic(config(lab, [DIRECT])).on()
     echo(lab, (WEB4, WEB6))
     for address in (WEB4, WEB6):
-        app(lab, "udp_refused", address, 443, 500)
+        app(lab, "udp_refused", address, 443, AT_ONCE_MS)
 
 
 def through_socks5(lab):
@@ -39,7 +39,7 @@ def through_socks5(lab):
     lab.dante()
     lab.atlantic(config(lab, [socks5(1081)])).on()
     echo(lab, (WEB4,))
-    app(lab, "udp_refused", WEB4, 443, 500)
+    app(lab, "udp_refused", WEB4, 443, AT_ONCE_MS)
 
 
 def through_socks5_6(lab):
@@ -48,13 +48,13 @@ def through_socks5_6(lab):
     lab.faithful_proxy(user="user", password="secret")
     lab.atlantic(config(lab, [socks5(1082, user="user", password="secret")])).on()
     echo(lab, (WEB4, WEB6))
-    app(lab, "udp_refused", WEB6, 443, 500)
+    app(lab, "udp_refused", WEB6, 443, AT_ONCE_MS)
 
 
-def quic_get(lab, name):
+def quic_get(lab, name, seconds):
     """GET by HTTP/3 from a name that the host itself knows: DNS has no say in it."""
-    done = lab.app(["gtlsclient", "-q", "--exit-on-all-streams-close", "--handshake-timeout=3s",
-                    "--timeout=3s", f"--download={lab.dir}", name, "443", f"https://{name}/index.html"])
+    done = lab.app(["gtlsclient", "-q", "--exit-on-all-streams-close", f"--handshake-timeout={seconds}s",
+                    f"--timeout={seconds}s", f"--download={lab.dir}", name, "443", f"https://{name}/index.html"])
     path = f"{lab.dir}/index.html"
     if not os.path.exists(path):
         return f"nothing; {done.stdout}{done.stderr}"
@@ -77,9 +77,9 @@ def quic_by_name(lab):
     lab.write(f"/etc/netns/{lab.host}/hosts", f"{WEB4} quic.example www.ads.example\n")
     service = lab.atlantic(config(lab, [DIRECT], more="refuse_quic: false\n"))
     service.on()
-    got = quic_get(lab, "quic.example")
+    got = quic_get(lab, "quic.example", 20)
     check(got == "over quic\n", f"an allowed name: {got}")
-    got = quic_get(lab, "www.ads.example")
+    got = quic_get(lab, "www.ads.example", 3)
     check(got.startswith("nothing"), f"a blocked name: {got}")
     said = service.cli("blocked", "--json").stdout
     check('"quic"' in said and "www.ads.example" in said, f"what was blocked: {said}")
@@ -89,7 +89,7 @@ def is_refused(lab, upstream):
     servers(lab)
     lab.atlantic(config(lab, [upstream])).on()
     for address in (WEB4, WEB6):
-        app(lab, "udp_refused", address, 7007, 500)
+        app(lab, "udp_refused", address, 7007, AT_ONCE_MS)
 
 
 def through_http(lab):
@@ -114,7 +114,7 @@ def through_socks5_without(lab):
 def quic_allowed(lab):
     """UDP 443 passes where the setting allows it"""
     lab.dns()
-    lab.script("servers.py", "udp_echo", WEB4, 443, port=443, kind=socket.SOCK_DGRAM)
+    lab.server("udp_echo", WEB4, 443)
     lab.atlantic(config(lab, [DIRECT], "refuse_quic: false\n")).on()
     app(lab, "udp", WEB4, 443, 1200, 5)
 

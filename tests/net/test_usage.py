@@ -15,8 +15,8 @@ LENGTH = 8  # what servers.digest reads first
 
 def servers(lab):
     lab.dns()
-    lab.script("servers.py", "digest", WEB4, 7001, port=7001)
-    lab.script("servers.py", "source", WEB4, 7002, port=7002)
+    lab.server("digest", WEB4, 7001)
+    lab.server("source", WEB4, 7002)
 
 
 def rows_of(atlantic, upstream):
@@ -45,22 +45,22 @@ def exact(lab):
     atlantic.on()
     before = rows_of(atlantic, "socks")
     app(lab, "transfers", WEB4, 7001, 7002, SIZE, 1000, 20)
-    wait_for("the last flow to end", lambda: atlantic.status()["counters"]["flows"]["tcp"] <= 1)
+    wait_for("the last flow to end", lambda: atlantic.status()["counters"]["flows"]["tcp"] == 0)
     got = minus(rows_of(atlantic, "socks"), before)
     check(got == expected(1000), f"counted {got}, carried {expected(1000)}")
     days = atlantic.usage("--by", "day,upstream")["rows"]
     check(all(len(row["day"]) == 10 for row in days), f"{days}")
 
     was = rows_of(atlantic, "socks")
-    os.kill(atlantic.worker_pid(), signal.SIGKILL)
-    wait_for("the worker to come back", lambda: atlantic.status().get("worker_pid", 0) > 0 and
-             atlantic.cli("usage", "--json").returncode == 0)
+    atlantic.kill_worker()
+    wait_for("the ledger", lambda: atlantic.cli("usage", "--json").returncode == 0)
     now = rows_of(atlantic, "socks")
     for key in ("bytes_up", "bytes_down", "requests"):
         check(now[key] >= was[key], f"{key} after a kill: {was[key]} -> {now[key]}")
     os.kill(atlantic.process.pid, signal.SIGTERM)
-    atlantic.process.wait(20)
+    atlantic.process.wait(60)
     atlantic.start()
+    wait_for("the ledger", lambda: atlantic.cli("usage", "--json").returncode == 0)
     again = rows_of(atlantic, "socks")
     for key in ("bytes_up", "bytes_down", "requests"):
         check(again[key] >= now[key], f"{key} after a restart: {now[key]} -> {again[key]}")
@@ -73,7 +73,7 @@ def blocked(lab):
     atlantic.on()
     before = atlantic.usage()["total"]["blocked"]
     for _ in range(10):
-        lab.app(["dig", "+short", "@192.0.2.1", "ads.example"])
+        lab.look_up("ads.example")
     after = atlantic.usage()["total"]["blocked"]
     check(after - before == 10, f"counted {after - before} of 10")
 

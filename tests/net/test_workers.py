@@ -64,7 +64,7 @@ def spread(lab):
     """Connections spread over both; status, flows and usage are those of both together, exactly"""
     servers(lab)
     lab.microsocks()
-    lab.script("servers.py", "banner", WEB4, 7004, port=7004)
+    lab.server("banner", WEB4, 7004)
     atlantic = start(lab, [socks5()])
     before = rows_of(atlantic, "socks")
     app(lab, "transfers", WEB4, 7001, 7002, SIZE, 1000, 20)
@@ -87,10 +87,11 @@ def one_is_killed(lab):
     """A killed worker takes its own connections with it, at once, and nothing else; the fence holds"""
     servers(lab)
     lab.microsocks()
-    lab.script("servers.py", "banner", WEB4, 7004, port=7004)
+    lab.server("banner", WEB4, 7004)
     atlantic = start(lab, [socks5()])
     with lab.capture() as capture:
         for victim in (2, 1, 2):
+            wait_for("those before to end", lambda: not flows(atlantic))
             talk = Talk(lab, WEB4, 7004, HELD)
             counts = carried_by(atlantic)
             check(min(counts.values()) > 0, f"carried: {counts}")
@@ -106,7 +107,7 @@ def one_is_killed(lab):
             for key in ("bytes_up", "bytes_down", "requests"):
                 check(now[key] >= was[key], f"{key} after a kill: {was[key]} -> {now[key]}")
             talk.process.stdin.close()
-            talk.process.wait(10)
+            talk.process.wait(60)
             app(lab, "transfers", WEB4, 7001, 7002, SIZE, 40, 10)
     leaks = capture.leaks(lambda packet: packet[4:6] == (PROXY4, 1080) or 1080 in (packet[3], packet[5]))
     check(not leaks, f"leaked: {leaks}")
@@ -127,7 +128,7 @@ def usage_over_kills(lab):
         got = minus(rows_of(atlantic, "socks"), before)
         check(got == expected(100 * round_), f"after round {round_}: {got}, {expected(100 * round_)}")
     os.kill(atlantic.process.pid, signal.SIGTERM)
-    atlantic.process.wait(20)
+    atlantic.process.wait(60)
     atlantic.start()
     wait_for("the ledger", lambda: atlantic.cli("usage", "--json").returncode == 0)
     got = minus(rows_of(atlantic, "socks"), before)
@@ -138,14 +139,12 @@ def names(lab):
     """The name that a DNS answer gave an address is known to whichever worker gets the connection"""
     lab.dns()
     lab.microsocks()
-    lab.script("servers.py", "banner", WEB4, 7004, port=7004)
+    lab.server("banner", WEB4, 7004)
     atlantic = start(lab, [socks5()])
     for _ in range(20):
-        done = lab.app(["dig", "+short", "@192.0.2.1", "ads.example"])
-        check(done.stdout.strip() == "0.0.0.0", f"dig: {done.stdout}")
+        check(lab.look_up("ads.example") == "0.0.0.0", "a blocked name")
     check(atlantic.status()["counters"]["dns"]["questions"] >= 20, f"{atlantic.status()['counters']}")
-    done = lab.app(["dig", "+short", "@192.0.2.1", "web.example"])
-    check(done.stdout.strip() == WEB4, f"dig: {done.stdout}")
+    check(lab.look_up("web.example") == WEB4, "another one")
     talk = Talk(lab, WEB4, 7004, HELD)
     counts = carried_by(atlantic)
     check(min(counts.values()) > 0, f"carried: {counts}")
@@ -156,8 +155,8 @@ def names(lab):
 
 def pages(lab, url, count, *words):
     """How many of so many requests, each on a connection of its own, were answered by the web server."""
-    done = lab.app(["sh", "-c", f"for i in $(seq {count}); do curl -s --max-time 10 {' '.join(words)} {url}; done"],
-                   seconds=120)
+    done = lab.app(["sh", "-c", f"for i in $(seq {count}); do curl -s --max-time 30 {' '.join(words)} {url}; done"],
+                   seconds=400)
     return done.stdout.count("hello from")
 
 
@@ -177,8 +176,9 @@ def decisions(lab):
     check(pages(lab, "http://ads.example/hello", 12, "--connect-to", to) == 12, "paused")
     check(atlantic.cli("resume").returncode == 0, "resume")
     check(pages(lab, "http://ads.example/hello", 12, "--connect-to", to) == 0, "blocked after the pause")
-    os.kill(worker_pids(atlantic)[0], signal.SIGKILL)
-    wait_for("it to come back", lambda: all_ready(atlantic))
+    pids = worker_pids(atlantic)
+    os.kill(pids[0], signal.SIGKILL)
+    wait_for("it to come back", lambda: worker_pids(atlantic) != pids and all_ready(atlantic))
     check(pages(lab, "http://web.example/hello", 12) == 12, "by stand-in addresses of the worker before")
 
 
@@ -187,16 +187,14 @@ def udp(lab):
     lab.dns()
     for i in range(4):
         lab.ip(lab.net, f"addr add 203.0.113.{100 + i}/32 dev lo")
-        lab.script("servers.py", "udp_echo", f"203.0.113.{100 + i}", 7003)
+        lab.server("udp_echo", f"203.0.113.{100 + i}", 7003)
     atlantic = start(lab, [DIRECT])
     before = atlantic.status()["counters"]["flows"]["udp_opened"]
-    wait_for("the servers", lambda: lab.app([sys.executable, CLIENTS, "udp_peers", "203.0.113.100", "7003",
-                                             "4"]).returncode == 0)
-    before = atlantic.status()["counters"]["flows"]["udp_opened"]
-    for _ in range(10):
+    sockets = 25  # enough of them for both workers, whatever their ports are
+    for _ in range(sockets):
         app(lab, "udp_peers", "203.0.113.100", 7003, 4)
     opened = atlantic.status()["counters"]["flows"]["udp_opened"] - before
-    check(opened == 10, f"{opened} associations for 10 sockets")
+    check(opened == sockets, f"{opened} associations for {sockets} sockets")
     counts = carried_by(atlantic)
     check(min(counts.values()) > 0, f"carried: {counts}")
     for size in (9000, 20000):
@@ -211,7 +209,7 @@ def local_endpoint(lab):
     wait_for("both workers", lambda: len(worker_pids(atlantic)) == 2 and all(worker_pids(atlantic)))
 
     def fetch():
-        done = lab.app(["curl", "-sS", "--max-time", "10", "-x", "socks5h://127.0.0.1:1080", f"http://{WEB4}/hello"])
+        done = lab.app(["curl", "-sS", "--max-time", "30", "-x", "socks5h://127.0.0.1:1080", f"http://{WEB4}/hello"])
         check(done.stdout.startswith("hello"), f"curl: {done.stderr}")
     fetch()
     for victim in (1, 0):
@@ -228,7 +226,7 @@ def on_off_reload(lab):
     """On, off and reload reach both; a configuration that is refused changes neither"""
     lab.dns()
     lab.microsocks()
-    lab.script("servers.py", "banner", WEB4, 7004, port=7004)
+    lab.server("banner", WEB4, 7004)
     text = config(lab, [socks5()], TWO)
     atlantic = lab.atlantic(text)
     before = host_state(lab)
