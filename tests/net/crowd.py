@@ -1,8 +1,9 @@
 """Many connections that each ask for a little, again and again: how evenly are they served?
 
-    crowd.py ADDRESS PORT COUNT BYTES        to `bench_load serve`; counts between two lines of its input
+    crowd.py ADDRESS PORT COUNT BYTES ENOUGH      to `bench_load serve`; counts between two lines of its input
 
-Prints the fewest, the median and the most answers that one connection has had.
+Says when they had ENOUGH answers each, on average; in the end prints the fewest, the median and the most
+answers that one connection has had.
 """
 
 import select
@@ -23,7 +24,7 @@ def connect_all(address, port, count):
     return socks
 
 
-def run(socks, size, until):
+def run(socks, size, enough, until):
     """Each sends again when it has got everything back; the numbers of answers."""
     question = b"q" * size
     poll = select.epoll()
@@ -31,6 +32,7 @@ def run(socks, size, until):
     for sock in socks:
         poll.register(sock, select.EPOLLIN)
         sock.send(question)
+    total = 0
     while not until():
         for fd, _ in poll.poll(0.05, 256):
             one = by_fd[fd]
@@ -39,10 +41,13 @@ def run(socks, size, until):
                 one[1] = size
                 one[2] += 1
                 one[0].send(question)
+                total += 1
+                if total == enough * len(socks):
+                    print("enough", flush=True)
     return [one[2] for one in by_fd.values()]
 
 
-def main(address, port, count, size):
+def main(address, port, count, size, enough):
     socks = connect_all(address, int(port), int(count))
     print("ready", flush=True)
     sys.stdin.readline()
@@ -54,7 +59,7 @@ def main(address, port, count, size):
             return False
         asked[0] = time.monotonic()
         return select.select([sys.stdin], [], [], 0)[0]
-    answers = run(socks, int(size), is_over)
+    answers = run(socks, int(size), int(enough), is_over)
     print(min(answers), statistics.median(answers), max(answers), flush=True)
 
 

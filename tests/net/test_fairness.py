@@ -11,7 +11,7 @@ from test_limits import rss_mib
 from test_tcp import app
 
 PORT = 7010
-GREEDY, CROWD, QUESTION_BYTES = 10, 1000, 1000
+GREEDY, CROWD, QUESTION_BYTES, ENOUGH = 10, 1000, 1000, 8
 STOPPED = 60
 KIB = 1024
 
@@ -19,7 +19,7 @@ KIB = 1024
 def start(lab, more=""):
     lab.dns()
     lab.serve([f"{BUILD}/bin/bench_load", "serve", WEB4, str(PORT), "1"], WEB4, PORT)
-    lab.script("servers.py", "source", WEB4, 7002, port=7002)
+    lab.server("source", WEB4, 7002)
     service = lab.atlantic(config(lab, [DIRECT], more))
     service.on()
     return service
@@ -33,19 +33,21 @@ def program(lab, name, *words):
 
 
 def crowd_answers(lab, count, seconds):
-    """The fewest, the median and the most answers of each in a crowd."""
-    process, word = program(lab, "crowd.py", WEB4, PORT, count, QUESTION_BYTES)
+    """The fewest, the median and the most answers of each in a crowd. It takes longer where it is too slow
+    to tell."""
+    process, word = program(lab, "crowd.py", WEB4, PORT, count, QUESTION_BYTES, ENOUGH)
     check(word == "ready", f"the crowd is not there: {word}")
     process.stdin.write("\n")
     process.stdin.flush()
     time.sleep(seconds)
+    check(process.stdout.readline() == "enough\n", "the crowd has ended")
     return [float(word) for word in process.communicate("\n")[0].split()]
 
 
 def beside_greedy(lab, direction):
     start(lab)
     # The crowd takes its time to gather; it counts only once it is told to.
-    greedy = lab.start(lab.host, [f"{BUILD}/bin/bench_load", direction, WEB4, str(PORT), str(GREEDY), "60"])
+    greedy = lab.start(lab.host, [f"{BUILD}/bin/bench_load", direction, WEB4, str(PORT), str(GREEDY), "3600"])
     fewest, median, most = crowd_answers(lab, CROWD, 8)
     check(greedy.poll() is None, "the greedy have gone before the end")
     print(f"        {CROWD} beside {GREEDY} {direction}: {fewest:.0f} to {most:.0f} answers, median {median:.0f}")
@@ -67,6 +69,12 @@ def used_bytes(service):
     return service.status()["counters"]["buffers"]["used_bytes"]
 
 
+def grows_no_more(service):
+    before = used_bytes(service)
+    time.sleep(1)
+    return used_bytes(service) <= before
+
+
 def stop_reading(lab, service, buffer_bytes):
     """Applications that ask for much and read nothing; servers that read nothing."""
     before = rss_mib(service.worker_pid())
@@ -74,6 +82,7 @@ def stop_reading(lab, service, buffer_bytes):
                program(lab, "clients.py", "unread_writer", WEB4, 7005, STOPPED)]
     for _, word in holders:
         check(word == "stopped", word)
+    wait_for("the buffers to be as full as they get", lambda: grows_no_more(service))
     buffers = service.status()["counters"]["buffers"]
     # Of what goes up there is one buffer, of what comes down one on either side; and the last chunk of each.
     most = STOPPED * 3 * (buffer_bytes + 64 * KIB)
@@ -85,7 +94,7 @@ def stop_reading(lab, service, buffer_bytes):
 
 
 def others_go_on(lab, service, buffer_bytes):
-    lab.script("servers.py", "deaf", WEB4, 7005, port=7005)
+    lab.server("deaf", WEB4, 7005)
     idle = used_bytes(service)
     alone = crowd_answers(lab, 10, 3)[1]
     holders, held = stop_reading(lab, service, buffer_bytes)
