@@ -30,9 +30,8 @@ def measure(lab, configs, mode, options):
         hosts = ["host-%d.example" % i for i in range(options.names)]
         lab_.web()
         lab_.dns(["%s. 300 IN A %s" % (host, lab.WEB4) for host in hosts + ["first.example"]])
-        lab_.start(lab_.net, [sys.executable, os.path.join(HERE, "slow_socks.py"), lab.PROXY4,
-                              str(PORT), str(options.round_trip)])
-        lab_.wait_listening(lab_.net, lab.PROXY4, PORT)
+        lab_.serve([sys.executable, os.path.join(HERE, "slow_socks.py"), lab.PROXY4, str(PORT),
+                    str(options.round_trip)], lab.PROXY4, PORT)
         dns = "  servers: ['tls://%s#dns.example']\n  ca_file: %s/ca.pem\n  mode: %s\n" % (
             lab.DNS4, lab_.dir, mode)
         lab_.atlantic(configs.config(lab_, [configs.socks5(PORT)], dns=dns)).on()
