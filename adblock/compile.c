@@ -168,6 +168,14 @@ static void bury(struct compile *compile)
     pthread_mutex_unlock(&compile->lock);
 }
 
+static bool is_cancelled(struct compile *compile)
+{
+    pthread_mutex_lock(&compile->lock);
+    bool is_cancelled = compile->is_cancelled;
+    pthread_mutex_unlock(&compile->lock);
+    return is_cancelled;
+}
+
 /* What it reports; -ECHILD when it was killed before that. */
 static int hear(int fd, struct report *ret)
 {
@@ -191,11 +199,10 @@ static int in_child(struct compile *compile)
         bury(compile);
     }
     close(wires[0]);
-    if (err == 0) {
-        err = report.err;
-        compile->problem = report.problem;
-    }
-    return err;
+    if (err < 0)
+        return is_cancelled(compile) ? -ECANCELED : err;
+    compile->problem = report.problem;
+    return report.err;
 }
 
 /* A sanitizer's allocator, unlike glibc's, does not survive a fork beside other threads: the child
@@ -209,10 +216,7 @@ enum { IS_SANITIZED = false };
 static int in_this_process(struct compile *compile)
 {
     struct report report = {.err = 0};
-    pthread_mutex_lock(&compile->lock);
-    bool is_cancelled = compile->is_cancelled;
-    pthread_mutex_unlock(&compile->lock);
-    int err = is_cancelled ? -ECANCELED : make(compile, &report);
+    int err = is_cancelled(compile) ? -ECANCELED : make(compile, &report);
     compile->problem = report.problem;
     return err;
 }

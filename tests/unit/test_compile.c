@@ -1,8 +1,11 @@
 #include "adblock/compile.h"
 
+#include "adblock/filter_store.h"
+
 #include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
@@ -12,6 +15,7 @@
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -249,6 +253,44 @@ static void test_cancelled(void **state)
     assert_int_equal(images(f, false), 0);
 }
 
+static void *run(void *compile)
+{
+    compile_run(compile);
+    return NULL;
+}
+
+static bool has_child(void)
+{
+    siginfo_t info;
+    return waitid(P_ALL, 0, &info, WEXITED | WNOHANG | WNOWAIT) == 0;
+}
+
+/* Whoever gave it up waits for its thread at the end, so it shall not begin anew in place. */
+static void test_cancelled_while_the_child_works(void **state)
+{
+#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
+    (void)state;
+    skip(); /* then there is no child */
+#else
+    struct fixture *f = *state;
+    struct compile *compile = begin(f, f->fd);
+    struct filter *filter = NULL;
+    struct filter_problem problem = {""};
+    pthread_t thread;
+    int lock = filter_store_lock(f->fd); /* which it waits for */
+    assert_int_equal(pthread_create(&thread, NULL, run, compile), 0);
+    while (!has_child())
+        usleep(1000);
+    compile_cancel(compile);
+    pthread_join(thread, NULL);
+    assert_int_equal(compile_result(compile, &filter, &problem), -ECANCELED);
+    assert_null(filter);
+    compile_free(compile);
+    close(lock);
+    assert_int_equal(images(f, false), 0);
+#endif
+}
+
 static void test_no_list_at_all_is_told(void **state)
 {
     struct fixture *f = *state;
@@ -278,6 +320,7 @@ int main(void)
         compile_test(test_a_folder_that_takes_nothing),
         compile_test(test_a_refused_list_does_not_keep_from_compiling_in_place),
         compile_test(test_cancelled),
+        compile_test(test_cancelled_while_the_child_works),
         compile_test(test_no_list_at_all_is_told),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
