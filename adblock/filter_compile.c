@@ -87,11 +87,17 @@ static void explain(struct filter_problem *problem, const struct filter_source *
                  source->name, err_text(err));
 }
 
-/* What was said of a list that is left out does not explain a later failure. */
-static int forget(struct filter_problem *problem, int err)
+static void forget(struct filter_problem *problem)
 {
     if (problem)
         problem->text[0] = '\0';
+}
+
+/* What was said of a list that is left out does not explain a later failure. */
+static int unexplained(struct filter_problem *problem, int err)
+{
+    if (err < 0)
+        forget(problem);
     return err;
 }
 
@@ -104,7 +110,7 @@ static int read_sources(struct builder *builder, const struct filter_source *sou
     for (size_t i = 0; i < count; i++) {
         builder_begin(builder, &sources[i]);
         if (builder->sections[IMAGE_LISTS].failed)
-            return forget(problem, -ENOMEM);
+            return unexplained(problem, -ENOMEM);
         const char *refusal = NULL;
         int err = read_source(builder, &sources[i], &refusal);
         if (err < 0 && (refused++ == 0 || err != -EINVAL))
@@ -118,7 +124,6 @@ static int read_sources(struct builder *builder, const struct filter_source *sou
 static int read_all(struct builder *builder, const struct filter_compilation *what,
                     struct filter_problem *problem)
 {
-    forget(problem, 0);
     if (what->count > LISTS_MAX)
         return -EINVAL;
     if (what->psl_text)
@@ -130,29 +135,29 @@ int filter_compile_block(const struct filter_compilation *what, uint8_t **ret, s
                          struct filter_problem *problem)
 {
     struct builder builder;
+    forget(problem);
     int err = builder_init(&builder, what->seed);
     if (err == 0)
         err = read_all(&builder, what, problem);
-    bool is_read = err == 0;
-    if (is_read)
-        err = builder_make(&builder, ret, ret_size);
+    if (err == 0)
+        err = unexplained(problem, builder_make(&builder, ret, ret_size));
     builder_done(&builder);
-    return is_read && err < 0 ? forget(problem, err) : err;
+    return err;
 }
 
 int filter_compile_file(const struct filter_compilation *what, int fd, int scratch,
                         struct filter_problem *problem)
 {
     struct builder builder;
+    forget(problem);
     int err = builder_init(&builder, what->seed);
     spool_use_file(&builder.names.items, scratch);
     if (err == 0)
         err = read_all(&builder, what, problem);
-    bool is_read = err == 0;
-    if (is_read)
-        err = builder_make_file(&builder, fd);
+    if (err == 0)
+        err = unexplained(problem, builder_make_file(&builder, fd));
     builder_done(&builder);
-    return is_read && err < 0 ? forget(problem, err) : err;
+    return err;
 }
 
 int filter_compile(const struct filter_source *sources, size_t count, const char *psl_text,
