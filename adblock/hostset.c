@@ -29,30 +29,33 @@ void hostset_builder_done(struct hostset_builder *builder)
 
 static inline __attribute__((always_inline)) void visit(struct arranging *arranging, visit_fn *fn)
 {
-    const struct hostset_builder *builder = arranging->builder;
     const void *piece;
     for (size_t at = 0, size; (size = spool_read(&arranging->builder->items, at, &piece)) > 0;
          at += size) {
         const struct hostset_item *items = piece;
         for (size_t i = 0; i < size / sizeof(*items); i++) {
             uint64_t hash = (uint64_t)items[i].hash_high << 32 | items[i].hash_low;
-            if (!builder->is_out || !builder->is_out(builder->owner, hash, items[i].value))
-                fn(arranging, hash, items[i].value);
+            fn(arranging, hash, items[i].value);
         }
     }
 }
 
+static bool is_out(const struct arranging *arranging, uint64_t hash, uint32_t value)
+{
+    const struct hostset_builder *builder = arranging->builder;
+    return builder->is_out && builder->is_out(builder->owner, hash, value);
+}
+
 static void count(struct arranging *arranging, uint64_t hash, uint32_t value)
 {
-    (void)value;
-    arranging->buckets[hostset_bucket(hash, arranging->bucket_count) + 1]++;
+    if (!is_out(arranging, hash, value))
+        arranging->buckets[hostset_bucket(hash, arranging->bucket_count) + 1]++;
 }
 
 static void count_all(struct arranging *arranging, uint64_t hash, uint32_t value)
 {
-    (void)hash;
-    (void)value;
-    arranging->kept++;
+    if (!is_out(arranging, hash, value))
+        arranging->kept++;
 }
 
 static bool is_there(const uint64_t *entries, uint32_t size, uint64_t entry)
@@ -66,7 +69,7 @@ static bool is_there(const uint64_t *entries, uint32_t size, uint64_t entry)
 static void fill(struct arranging *arranging, uint64_t hash, uint32_t value)
 {
     uint32_t bucket = hostset_bucket(hash, arranging->bucket_count);
-    if (bucket < arranging->first || bucket >= arranging->end)
+    if (bucket < arranging->first || bucket >= arranging->end || is_out(arranging, hash, value))
         return;
     uint32_t *filled = (uint32_t *)arranging->filled.data + (bucket - arranging->first);
     uint64_t *entries =
