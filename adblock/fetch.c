@@ -71,7 +71,8 @@ static void fail(struct fetch_job *job, int err, const char *why)
     if (job->result.err < 0)
         return; /* the first reason is the right one */
     job->result.err = err;
-    snprintf(job->result.text, sizeof(job->result.text), "%s: %s", job->url, why);
+    /* However long the URL is, the reason has its place. */
+    snprintf(job->result.text, sizeof(job->result.text), "%.140s: %.110s", job->url, why);
 }
 
 static void tell(struct fetch_job *job)

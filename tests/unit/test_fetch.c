@@ -24,7 +24,7 @@ struct fixture {
     struct loop *loop;
     struct fetch *fetch;
     struct fetch_job *job;
-    char folder[64], path[128], url[128], proxy[64];
+    char folder[64], path[128], url[512], proxy[64];
     int listener;
     pthread_t thread;
     const char *answers[ANSWERS_MAX]; /* NULL ends; "" never answers */
@@ -237,6 +237,19 @@ static void test_no_proxy_no_download(void **state)
     assert_failed(f, ERR_NO_UPSTREAM, "onnect");
 }
 
+static void test_a_long_url_leaves_room_for_the_reason(void **state)
+{
+    struct fixture *f = *state;
+    size_t size = strlen(f->url);
+    f->url[size] = '?';
+    memset(f->url + size + 1, 'x', 300);
+    f->answers[0] = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
+    run(f, &direct);
+    assert_int_equal(f->result.err, ERR_PROTOCOL);
+    assert_memory_equal(f->result.text, f->url, 140);
+    assert_non_null(strstr(f->result.text, "status 404"));
+}
+
 static void test_web_pages_are_refused(void **state)
 {
     struct fixture *f = *state;
@@ -375,6 +388,7 @@ int main(void)
         fetch_test(test_asks_whether_it_changed),
         fetch_test(test_through_a_proxy_by_name),
         fetch_test(test_no_proxy_no_download),
+        fetch_test(test_a_long_url_leaves_room_for_the_reason),
         fetch_test(test_web_pages_are_refused),
         fetch_test(test_empty_answers_are_refused),
         fetch_test(test_errors_of_the_server),
