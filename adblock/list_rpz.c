@@ -142,17 +142,28 @@ static bool read_trigger(struct slice owner, struct slice suffix, char *to, size
            read_prefix(slice_until(owner, owner.size - suffix.size), to, capacity);
 }
 
+/* How many parentheses are open behind the line; in quotes they are text. */
+static unsigned depth_behind(unsigned depth, struct slice line)
+{
+    bool is_quoted = false;
+    for (size_t i = 0; i < line.size; i++) {
+        if (line.data[i] == '"')
+            is_quoted = !is_quoted;
+        else if (line.data[i] == '(' && !is_quoted)
+            depth++;
+        else if (line.data[i] == ')' && !is_quoted && depth > 0)
+            depth--;
+    }
+    return depth;
+}
+
 void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *sink)
 {
     char answer[ANSWER_MAX], address[80], suffix[ANSWER_MAX];
     struct record record;
     line = without_comment(line);
     bool was_inside = rpz->depth > 0; /* of an SOA's parentheses */
-    for (size_t i = 0; i < line.size; i++)
-        if (line.data[i] == '(')
-            rpz->depth++;
-        else if (line.data[i] == ')' && rpz->depth > 0)
-            rpz->depth--;
+    rpz->depth = depth_behind(rpz->depth, line);
     if (was_inside || line.size == 0 || !read_record(rpz, line, &record))
         return;
     struct slice owner = relative(rpz, record.owner);
