@@ -187,11 +187,10 @@ int fragments_put(struct fragments *fragments, const struct packet *fragment, st
     int err = packet_parse(whole, header_size + datagram->total, ret);
     if (err == 0 && ret->fragment.is_one) /* fragments of a fragment: not looked at any further */
         err = -EBADMSG;
-    *ret_memory = datagram->memory;
-    datagram->memory = NULL;
+    if (err == 0) {
+        *ret_memory = datagram->memory;
+        datagram->memory = NULL; /* the caller's */
+    }
     datagram_free(fragments, datagram);
-    if (err == 0)
-        return 1;
-    free(*ret_memory);
-    return -EBADMSG;
+    return err == 0 ? 1 : -EBADMSG;
 }
