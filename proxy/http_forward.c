@@ -113,8 +113,8 @@ static int peek_body(struct http_forward *forward, struct span *ret, int max)
 {
     struct http_body probe = forward->body;
     int used = 0, count = stream_peek(forward->client, ret, max);
-    if (http_body_is_done(
-            &probe)) /* an early end of the client's side is its right; a reset is not */
+    /* Behind the body an early end of the client's side is its right; a reset is not. */
+    if (http_body_is_done(&probe))
         return count < 0 && count != ERR_EOF ? count : 0;
     if (count < 0)
         return count == ERR_EOF ? -ECONNRESET : count;
