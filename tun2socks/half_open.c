@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-struct destination {
+struct half_open_destination {
     struct map_node node;
     uint8_t ip[sizeof(((struct address *)NULL)->ip)];
     uint8_t family;
@@ -14,7 +14,8 @@ struct destination {
 
 static bool is_equal(const struct map_node *node, const void *wanted)
 {
-    const struct destination *destination = map_item(node, struct destination, node);
+    const struct half_open_destination *destination =
+        map_item(node, struct half_open_destination, node);
     const struct address *target = wanted;
     return destination->family == target->family &&
            memcmp(destination->ip, target->ip, sizeof(target->ip)) == 0;
@@ -25,11 +26,11 @@ static uint64_t hash_of(const struct address *target)
     return map_hash(target->ip, sizeof(target->ip));
 }
 
-static struct destination *find(const struct half_open *half_open, const struct address *target,
-                                uint64_t hash)
+static struct half_open_destination *find(const struct half_open *half_open,
+                                          const struct address *target, uint64_t hash)
 {
     struct map_node *node = map_find(&half_open->destinations, hash, target);
-    return node ? map_item(node, struct destination, node) : NULL;
+    return node ? map_item(node, struct half_open_destination, node) : NULL;
 }
 
 void half_open_init(struct half_open *half_open)
@@ -54,14 +55,14 @@ bool half_open_is_full_for(const struct half_open *half_open, const struct addre
     /* With so few in all nobody needs to be looked up. */
     if (half_open->count < half_open->limit_each)
         return false;
-    const struct destination *destination = find(half_open, target, hash_of(target));
+    const struct half_open_destination *destination = find(half_open, target, hash_of(target));
     return destination && destination->count >= half_open->limit_each;
 }
 
-static struct destination *add(struct half_open *half_open, const struct address *target,
-                               uint64_t hash)
+static struct half_open_destination *add(struct half_open *half_open, const struct address *target,
+                                         uint64_t hash)
 {
-    struct destination *destination = calloc(1, sizeof(*destination));
+    struct half_open_destination *destination = calloc(1, sizeof(*destination));
     if (!destination)
         return NULL;
     memcpy(destination->ip, target->ip, sizeof(destination->ip));
@@ -72,23 +73,23 @@ static struct destination *add(struct half_open *half_open, const struct address
     return NULL;
 }
 
-int half_open_enter(struct half_open *half_open, const struct address *target)
+int half_open_enter(struct half_open *half_open, const struct address *target,
+                    struct half_open_destination **ret)
 {
     uint64_t hash = hash_of(target);
-    struct destination *destination = find(half_open, target, hash);
+    struct half_open_destination *destination = find(half_open, target, hash);
     if (!destination)
         destination = add(half_open, target, hash);
     if (!destination)
         return -ENOMEM;
     destination->count++;
     half_open->count++;
+    *ret = destination;
     return 0;
 }
 
-void half_open_leave(struct half_open *half_open, const struct address *target)
+void half_open_leave(struct half_open *half_open, struct half_open_destination *destination)
 {
-    struct destination *destination = find(half_open, target, hash_of(target));
-    assert(destination);
     half_open->count--;
     if (--destination->count > 0)
         return;

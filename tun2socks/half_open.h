@@ -7,6 +7,8 @@
 #include "base/endpoint.h"
 #include "base/map.h"
 
+struct half_open_destination;
+
 struct half_open {
     struct map destinations; /* those that have any */
     uint32_t count;
@@ -19,9 +21,10 @@ void half_open_done(struct half_open *half_open); /* of an empty one */
 bool half_open_is_full(const struct half_open *half_open);
 bool half_open_is_full_for(const struct half_open *half_open, const struct address *target);
 
-/* The limits are the caller's business. 0 or -ENOMEM; never that where the destination has one
- * already. */
-int half_open_enter(struct half_open *half_open, const struct address *target);
-void half_open_leave(struct half_open *half_open, const struct address *target);
+/* One more; the limits are the caller's business. 0 and what has to be given to half_open_leave, or
+ * -ENOMEM. */
+int half_open_enter(struct half_open *half_open, const struct address *target,
+                    struct half_open_destination **ret);
+void half_open_leave(struct half_open *half_open, struct half_open_destination *destination);
 
 #endif

@@ -12,9 +12,10 @@
 struct knock {
     struct inbound inbound;
     struct flow flow;
-    struct syn_gate *gate; /* NULL after the netstack was closed */
-    struct packet syn;     /* lies in `bytes` */
-    uint8_t bytes[];       /* IP and TCP header */
+    struct half_open_destination *half_open; /* while it is listed */
+    struct syn_gate *gate;                   /* NULL after the netstack was closed */
+    struct packet syn;                       /* lies in `bytes` */
+    uint8_t bytes[];                         /* IP and TCP header */
 };
 
 static struct knock *of_flow(struct flow *flow)
@@ -47,12 +48,12 @@ static bool is_unreachable(int err)
 static int list_knock(struct knock *knock)
 {
     struct tcp_stack *stack = knock->gate->stack;
-    int err = half_open_enter(&stack->half_open, &knock->flow.target);
+    int err = half_open_enter(&stack->half_open, &knock->flow.target, &knock->half_open);
     if (err < 0)
         return err;
     err = flow_table_add(&stack->flows, &knock->flow);
     if (err < 0)
-        half_open_leave(&stack->half_open, &knock->flow.target);
+        half_open_leave(&stack->half_open, knock->half_open);
     return err;
 }
 
@@ -60,7 +61,7 @@ static void unlist_knock(struct knock *knock)
 {
     struct tcp_stack *stack = knock->gate->stack;
     flow_table_remove(&stack->flows, &knock->flow);
-    half_open_leave(&stack->half_open, &knock->flow.target);
+    half_open_leave(&stack->half_open, knock->half_open);
 }
 
 static void knock_refuse(struct inbound *inbound, int err)
@@ -84,10 +85,11 @@ static int knock_admit(struct inbound *inbound, struct stream **ret)
     int err = -ECONNRESET;
     if (knock->flow.is_listed) {
         flow_table_remove(&gate->stack->flows, &knock->flow);
-        err = tcp_stream_new(gate->stack, &knock->syn, ret); /* as half-open as we have been */
-        half_open_leave(&gate->stack->half_open, &knock->flow.target);
-        if (err < 0)
+        err = tcp_stream_new(gate->stack, &knock->syn, knock->half_open, ret);
+        if (err < 0) {
+            half_open_leave(&gate->stack->half_open, knock->half_open);
             send_reset(gate->stack, &knock->syn);
+        }
     }
     free(knock);
     return err;

@@ -17,8 +17,9 @@ struct tcp_stream {
     struct stream stream;
     struct flow flow;
     struct tcp_stack *stack;
-    struct tcp_pcb *pcb;           /* NULL once lwIP has freed it */
-    struct list hot, dirty, owing; /* in the stack's lists */
+    struct half_open_destination *half_open; /* while stream.is_opening */
+    struct tcp_pcb *pcb;                     /* NULL once lwIP has freed it */
+    struct list hot, dirty, owing;           /* in the stack's lists */
     struct unread unread;
     struct held held;
     int err;

@@ -70,7 +70,7 @@ static void on_err(void *arg, err_t err)
 static void set_open(struct tcp_stream *tcp)
 {
     if (tcp->stream.is_opening)
-        half_open_leave(&tcp->stack->half_open, &tcp->flow.target);
+        half_open_leave(&tcp->stack->half_open, tcp->half_open);
     tcp->stream.is_opening = false;
     tcp->quiet_ticks = 0;
 }
@@ -105,10 +105,7 @@ static err_t on_passive_open(u8_t id, struct tcp_pcb_listen *listener, struct tc
 {
     struct tcp_stream *tcp = opening;
     (void)listener;
-    if (half_open_enter(&tcp->stack->half_open, &tcp->flow.target) < 0)
-        return ERR_MEM;
     tcp->pcb = pcb;
-    tcp->stream.is_opening = true;
     tcp_ext_arg_set_callbacks(pcb, id, &pcb_callbacks);
     tcp_ext_arg_set(pcb, id, tcp);
     tcp_arg(pcb, tcp);
@@ -295,7 +292,8 @@ static const struct stream_ops tcp_stream_ops = {
     .abort = tcp_stream_abort,
 };
 
-int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct stream **ret)
+int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn,
+                   struct half_open_destination *half_open, struct stream **ret)
 {
     struct tcp_stream *tcp = calloc(1, sizeof(*tcp));
     if (!tcp)
@@ -321,6 +319,8 @@ int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct str
         free(tcp);
         return -ENOMEM;
     }
+    tcp->half_open = half_open;
+    tcp->stream.is_opening = true;
     tcp->heard_at_min = stack->clock_min;
     tcp->quick_acks = QUICK_ACKS;
     tcp_stack_start_check(stack);

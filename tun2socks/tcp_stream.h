@@ -5,6 +5,7 @@
 #include "base/stream.h"
 #include "tun2socks/flow_table.h"
 
+struct half_open_destination;
 struct tcp_stack;
 struct tcp_pcb;
 struct tcp_pcb_listen;
@@ -16,8 +17,10 @@ enum { TCP_COPY_MAX = 16 * 1024 };
 enum { TCP_PEER_MSS_MIN = 64 }; /* below, headers are all that is sent */
 
 /* Answer the SYN in `syn` (its memory is borrowed): the stream is usable at once and its flow is in
- * the stack's table. 0, -ENOMEM. */
-int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn, struct stream **ret);
+ * the stack's table. The stream leaves `half_open` when the handshake is done. 0; or -ENOMEM, and
+ * it stays the caller's. */
+int tcp_stream_new(struct tcp_stack *stack, const struct packet *syn,
+                   struct half_open_destination *half_open, struct stream **ret);
 /* A packet of the stream's 4-tuple; `chunk` as in tcp_stack_input. False: a large one was dropped
  * because nobody has memory for it, while older bytes still wait for their reader. */
 bool tcp_stream_input(struct flow *flow, const struct packet *packet, struct chunk *chunk);

@@ -15,16 +15,12 @@ static struct address parse(const char *text)
     return address;
 }
 
-static void enter(struct half_open *half_open, const char *target)
+static struct half_open_destination *enter(struct half_open *half_open, const char *target)
 {
     struct address address = parse(target);
-    assert_int_equal(half_open_enter(half_open, &address), 0);
-}
-
-static void leave(struct half_open *half_open, const char *target)
-{
-    struct address address = parse(target);
-    half_open_leave(half_open, &address);
+    struct half_open_destination *destination = NULL;
+    assert_int_equal(half_open_enter(half_open, &address, &destination), 0);
+    return destination;
 }
 
 static bool is_full_for(struct half_open *half_open, const char *target)
@@ -36,14 +32,15 @@ static bool is_full_for(struct half_open *half_open, const char *target)
 static void without_limits_there_is_room(void **state)
 {
     struct half_open half_open;
+    struct half_open_destination *entered[1000];
     (void)state;
     half_open_init(&half_open);
     for (int i = 0; i < 1000; i++)
-        enter(&half_open, "192.0.2.1:80");
+        entered[i] = enter(&half_open, "192.0.2.1:80");
     assert_false(half_open_is_full(&half_open));
     assert_false(is_full_for(&half_open, "192.0.2.1:80"));
     for (int i = 0; i < 1000; i++)
-        leave(&half_open, "192.0.2.1:80");
+        half_open_leave(&half_open, entered[i]);
     half_open_done(&half_open);
 }
 
@@ -53,15 +50,15 @@ static void a_destination_is_an_address_with_all_its_ports(void **state)
     (void)state;
     half_open_init(&half_open);
     half_open.limit_each = 2;
-    enter(&half_open, "192.0.2.1:80");
+    struct half_open_destination *first = enter(&half_open, "192.0.2.1:80");
     assert_false(is_full_for(&half_open, "192.0.2.1:81"));
-    enter(&half_open, "192.0.2.1:443");
+    struct half_open_destination *second = enter(&half_open, "192.0.2.1:443");
     assert_true(is_full_for(&half_open, "192.0.2.1:81"));
     assert_false(is_full_for(&half_open, "192.0.2.2:80"));
     assert_false(is_full_for(&half_open, "[c000:201::]:80")); /* the same bytes */
-    leave(&half_open, "192.0.2.1:80");
+    half_open_leave(&half_open, first);
     assert_false(is_full_for(&half_open, "192.0.2.1:80"));
-    leave(&half_open, "192.0.2.1:443");
+    half_open_leave(&half_open, second);
     assert_int_equal(half_open.destinations.count, 0);
     half_open_done(&half_open);
 }
@@ -72,12 +69,12 @@ static void all_together_have_a_limit_too(void **state)
     (void)state;
     half_open_init(&half_open);
     half_open.limit = 2;
-    enter(&half_open, "192.0.2.1:80");
+    struct half_open_destination *first = enter(&half_open, "192.0.2.1:80");
     assert_false(half_open_is_full(&half_open));
-    enter(&half_open, "[2001:db8::1]:80");
+    struct half_open_destination *second = enter(&half_open, "[2001:db8::1]:80");
     assert_true(half_open_is_full(&half_open));
-    leave(&half_open, "192.0.2.1:80");
-    leave(&half_open, "[2001:db8::1]:80");
+    half_open_leave(&half_open, first);
+    half_open_leave(&half_open, second);
     half_open_done(&half_open);
 }
 
