@@ -6,7 +6,8 @@
 #include <errno.h>
 #include <string.h>
 
-enum { TTL_MAX_S = 7 * 24 * 3600, SOA_FIXED_BYTES = 20 };
+/* RFC 2308 sec. 5: one to three hours work well for negative answers, more than a day does not. */
+enum { TTL_MAX_S = 7 * 24 * 3600, NEGATIVE_TTL_MAX_S = 3 * 3600, SOA_FIXED_BYTES = 20 };
 
 /* Sections of a message, as they follow each other. */
 struct sections {
@@ -172,6 +173,7 @@ static int read_negative_ttl(const struct dns_reader *reader, const struct secti
             return -EBADMSG;
         if (!is_at_or_below(name, owner))
             continue;
+        lower_ttl(answer, NEGATIVE_TTL_MAX_S);
         lower_ttl(answer, record.ttl_s);
         lower_ttl(answer, dns_get32(reader->data + record.data_at + record.data_size - 4));
         return 0;

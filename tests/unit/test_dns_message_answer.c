@@ -121,6 +121,8 @@ static void test_negative_ttl(void **state)
     assert_int_equal(answer.ttl_s, 0);
     assert_int_equal(read_answer(3, DNS_A, LINES("", SOA("example.org.", 90, 300))), 0);
     assert_int_equal(answer.ttl_s, 0); /* nor with one of somebody else */
+    assert_int_equal(read_answer(3, DNS_A, LINES("", SOA("example.com.", 604800, 604800))), 0);
+    assert_int_equal(answer.ttl_s, 3 * 3600); /* a name may be registered meanwhile */
 }
 
 static void test_negative_behind_an_alias(void **state)
