@@ -16,6 +16,7 @@ enum {
     RCODE_NOERROR = 0,
     TYPE_A = 1,
     TYPE_CNAME = 5,
+    TYPE_TXT = 16,
     TYPE_AAAA = 28
 };
 
@@ -295,7 +296,8 @@ static int read_long_answer(struct encoding *encoding, struct slice value,
     if (type == TYPE_A || type == TYPE_AAAA) {
         if (!read_address(data, answer) || answer->family != (type == TYPE_A ? 4 : 6))
             return refuse(encoding, "an address that cannot be read");
-    } else if (data.size == 0 || data.size >= sizeof(((struct filter_answer *)0)->text)) {
+    } else if ((data.size == 0 && type != TYPE_TXT) ||
+               data.size >= sizeof(((struct filter_answer *)0)->text)) {
         return refuse(encoding, "a record without data, or with too much");
     } else if (!record_data_is_sound((unsigned)type, data)) {
         return refuse(encoding, "a record that nobody could send");

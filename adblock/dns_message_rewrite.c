@@ -24,6 +24,17 @@ static bool is_supported(uint16_t type)
     return false;
 }
 
+/* A text that is one string: rules have it as it is, zone files in quotes. */
+static int write_string(const char *text, uint8_t to[RDATA_MAX_BYTES])
+{
+    size_t size = strlen(text);
+    if (size > UINT8_MAX)
+        return -EINVAL;
+    to[0] = (uint8_t)size;
+    memcpy(to + 1, text, size);
+    return (int)size + 1;
+}
+
 /* The wire form of one record's data; its size or -EINVAL. */
 static int read_data(uint16_t type, const char *text, uint8_t to[RDATA_MAX_BYTES])
 {
@@ -32,6 +43,8 @@ static int read_data(uint16_t type, const char *text, uint8_t to[RDATA_MAX_BYTES
     int size = -EINVAL;
     if (!is_supported(type) || strpbrk(text, "\n\r")) /* one record, whatever a list says */
         return -EINVAL;
+    if (type == LDNS_RR_TYPE_TXT && !strpbrk(text, "\"\\"))
+        return write_string(text, to);
     if ((size_t)snprintf(line, sizeof(line), ". 0 IN TYPE%u %s", type, text) >= sizeof(line))
         return -EINVAL;
     ldns_buffer *buffer = ldns_buffer_new(RDATA_MAX_BYTES);

@@ -82,6 +82,8 @@ static void test_other_types(void **state)
     } cases[] = {
         {15, "10 mail.example.", "MX\t10 mail.example."},
         {16, "\"some; text\" more", "TXT\t\"some; text\" \"more\""},
+        {16, "one; text, of one string", "TXT\t\"one; text, of one string\""},
+        {16, "", "TXT\t\"\""},
         {33, "1 2 443 srv.example.", "SRV\t1 2 443 srv.example."},
         {12, "ptr.example.", "PTR\tptr.example."},
         {DNS_HTTPS, "1 . alpn=h2", "HTTPS\t1 . alpn=h2"},

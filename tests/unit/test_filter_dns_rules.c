@@ -153,6 +153,8 @@ static const struct row rows[] = {
     {"192.0.2.1 nas.o.org", "nas.o.org", A, NULL, NULL, NULL, HOST},
     {"192.0.2.1 nas.o.org", "nas.o.org", 0, NULL, NULL, NULL, REWRITE},
     {"||o.org^$dnsrewrite", "o.org", A, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnsrewrite=NOERROR;TXT;", "o.org", TXT, NULL, NULL, NULL, REWRITE},
+    {"||o.org^$dnsrewrite=NOERROR;PTR;", "o.org", A, NULL, NULL, NULL, NONE},
     {"||o.org^$IMPORTANT", "o.org", A, NULL, NULL, NULL, NONE},
     {"address=/o.org/0.0.0.0\t# why", "o.org", A, NULL, NULL, NULL, BLOCK},
     {"address = /o.org/0.0.0.0", "w.o.org", A, NULL, NULL, NULL, BLOCK},
