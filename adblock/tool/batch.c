@@ -37,6 +37,7 @@ static struct row read_row(char *line, ssize_t size)
     return row;
 }
 
+/* As rules, browsers' extensions and Sec-Fetch-Dest spell them. */
 static enum filter_type parse_type(struct slice name)
 {
     static const struct {
@@ -44,20 +45,30 @@ static enum filter_type parse_type(struct slice name)
         enum filter_type type;
     } types[] = {
         {SLICE("document"), FILTER_TYPE_DOCUMENT},
+        {SLICE("doc"), FILTER_TYPE_DOCUMENT},
         {SLICE("main_frame"), FILTER_TYPE_DOCUMENT},
         {SLICE("subdocument"), FILTER_TYPE_SUBDOCUMENT},
         {SLICE("sub_frame"), FILTER_TYPE_SUBDOCUMENT},
+        {SLICE("frame"), FILTER_TYPE_SUBDOCUMENT},
+        {SLICE("iframe"), FILTER_TYPE_SUBDOCUMENT},
         {SLICE("script"), FILTER_TYPE_SCRIPT},
         {SLICE("image"), FILTER_TYPE_IMAGE},
+        {SLICE("imageset"), FILTER_TYPE_IMAGE},
         {SLICE("stylesheet"), FILTER_TYPE_STYLESHEET},
+        {SLICE("css"), FILTER_TYPE_STYLESHEET},
+        {SLICE("style"), FILTER_TYPE_STYLESHEET},
         {SLICE("font"), FILTER_TYPE_FONT},
         {SLICE("media"), FILTER_TYPE_MEDIA},
+        {SLICE("audio"), FILTER_TYPE_MEDIA},
+        {SLICE("video"), FILTER_TYPE_MEDIA},
         {SLICE("xmlhttprequest"), FILTER_TYPE_XMLHTTPREQUEST},
         {SLICE("xhr"), FILTER_TYPE_XMLHTTPREQUEST},
+        {SLICE("fetch"), FILTER_TYPE_XMLHTTPREQUEST},
         {SLICE("websocket"), FILTER_TYPE_WEBSOCKET},
         {SLICE("ping"), FILTER_TYPE_PING},
         {SLICE("beacon"), FILTER_TYPE_PING},
         {SLICE("object"), FILTER_TYPE_OBJECT},
+        {SLICE("embed"), FILTER_TYPE_OBJECT},
     };
     for (size_t i = 0; i < sizeof(types) / sizeof(types[0]); i++)
         if (slice_equals_fold(name, types[i].name))
@@ -133,9 +144,9 @@ int batch_requests(const struct filter *filter, const struct tool_options *optio
         struct row row = read_row(line, size);
         if (is_first && slice_equals_fold(row.columns[0], SLICE("url")))
             continue;
-        struct slice url = spell_url(row.columns[0], urls[0]),
-                     source = spell_url(row.columns[1], urls[1]);
-        struct filter_request request = request_of(url, source, row.columns[2]);
+        struct slice url = spell_url(slice_trim(row.columns[0]), urls[0]),
+                     source = spell_url(slice_trim(row.columns[1]), urls[1]);
+        struct filter_request request = request_of(url, source, slice_trim(row.columns[2]));
         ask_request(filter, &request);
     }
     return ferror(stdin) != 0;

@@ -86,6 +86,24 @@ class Batch(unittest.TestCase):
             got = self.verdicts(header + lines, "--dns", "--list", first, "--list", second)
             self.assertEqual(got, [verdict for _, verdict in rows])
 
+    def test_types(self):
+        for option, words in (
+            ("document", "document doc main_frame"),
+            ("subdocument", "subdocument frame iframe sub_frame"),
+            ("image", "image imageset Image"),
+            ("stylesheet", "stylesheet css style"),
+            ("xmlhttprequest", "xmlhttprequest xhr fetch"),
+            ("media", "media audio video"),
+            ("ping", "ping beacon"),
+            ("object", "object embed"),
+            ("other", "other csp_report no-such-type"),
+        ):
+            rules = self.list("rules", f"||ads.example^${option}\n".encode())
+            lines = "".join(f"https://ads.example/\t https://n.com/\t{word} \n"
+                            for word in words.split())
+            got = self.verdicts(lines.encode(), "--list", rules)
+            self.assertEqual(got, ["block"] * len(words.split()))
+
     def test_first_name(self):
         rules = self.list("rules", b"|host^\n")
         for line, verdicts in ((b"host\tA", ["block"]), (b"host\t28\n", ["block"]), (b"host", []),
