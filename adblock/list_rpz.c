@@ -4,7 +4,7 @@
 
 #include <stdio.h>
 
-enum { TYPES_ANY = 0xffff, ANSWER_MAX = 512, ADDRESS_PARTS_MAX = 9 };
+enum { TYPES_ANY = 0xffff, ANSWER_MAX = 512, ADDRESS_MAX = 80, ADDRESS_PARTS_MAX = 9 };
 
 struct record {
     struct slice owner, type, data;
@@ -142,6 +142,29 @@ static bool read_trigger(struct slice owner, struct slice suffix, char *to, size
            read_prefix(slice_until(owner, owner.size - suffix.size), to, capacity);
 }
 
+/* What the record is about: a name, all below one, or what is no name at all. */
+static void read_subject(struct slice owner, struct rule *rule, char address[ADDRESS_MAX])
+{
+    rule->subject = owner;
+    if (slice_ends(owner, SLICE(".rpz-nsdname"))) /* asked about under that very name */
+        rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+    if (read_trigger(owner, SLICE(".rpz-client-ip"), address, ADDRESS_MAX)) {
+        rule->kind = RULE_MASK;
+        rule->flags &= ~(uint32_t)RULE_FOR_REQUESTS;
+        rule->values[RULE_CLIENT] = slice_of(address);
+        rule->subject = SLICE(""); /* whatever is asked */
+        rule->prefix = owner;
+    } else if (read_trigger(owner, SLICE(".rpz-ip"), address, ADDRESS_MAX)) {
+        rule->kind = RULE_ADDRESS;
+        rule->prefix = owner;
+        rule->subject = slice_of(address);
+    } else if (slice_starts(owner, SLICE("*."))) {
+        rule->scope = RULE_BELOW;
+        rule->prefix = SLICE("*.");
+        rule->subject = slice_from(owner, 2);
+    }
+}
+
 /* How many parentheses are open behind the line; in quotes they are text. */
 static unsigned depth_behind(unsigned depth, struct slice line)
 {
@@ -159,7 +182,7 @@ static unsigned depth_behind(unsigned depth, struct slice line)
 
 void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *sink)
 {
-    char answer[ANSWER_MAX], address[80], suffix[ANSWER_MAX];
+    char answer[ANSWER_MAX], address[ADDRESS_MAX], suffix[ANSWER_MAX];
     struct record record;
     line = without_comment(line);
     bool was_inside = rpz->depth > 0; /* of an SOA's parentheses */
@@ -172,7 +195,6 @@ void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *si
     struct rule rule = {
         .kind = RULE_NAME,
         .scope = RULE_EXACT,
-        .subject = owner,
         .suffix = {suffix, written < (int)sizeof(suffix) ? (size_t)written : sizeof(suffix) - 1},
         .flags = RULE_FOR_NAMES | RULE_FOR_REQUESTS | RULE_MOST_SPECIFIC,
         .types = TYPES_ANY,
@@ -180,22 +202,6 @@ void list_rpz_line(struct list_rpz *rpz, struct slice line, struct rule_sink *si
     read_action(&record, &rule, answer);
     if (slice_ends(owner, SLICE(".rpz-nsip")))
         return sink->on_dropped(sink, "asks about addresses of name servers");
-    if (slice_ends(owner, SLICE(".rpz-nsdname"))) /* asked about under that very name */
-        rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;
-    if (read_trigger(owner, SLICE(".rpz-client-ip"), address, sizeof(address))) {
-        rule.kind = RULE_MASK;
-        rule.flags &= ~(uint32_t)RULE_FOR_REQUESTS;
-        rule.values[RULE_CLIENT] = slice_of(address);
-        rule.subject = SLICE(""); /* whatever is asked */
-        rule.prefix = owner;
-    } else if (read_trigger(owner, SLICE(".rpz-ip"), address, sizeof(address))) {
-        rule.kind = RULE_ADDRESS;
-        rule.prefix = owner;
-        rule.subject = slice_of(address);
-    } else if (slice_starts(owner, SLICE("*."))) {
-        rule.scope = RULE_BELOW;
-        rule.prefix = SLICE("*.");
-        rule.subject = slice_from(owner, 2);
-    }
+    read_subject(owner, &rule, address);
     sink->on_rule(sink, &rule);
 }
