@@ -45,7 +45,8 @@ atlantic_unit_test(engine LINKS engine_rig)
 set(worker_dir ${PROJECT_SOURCE_DIR}/service/worker)
 set(journal_sources ${worker_dir}/askers.c ${worker_dir}/journal.c ${worker_dir}/query_entry.c
   ${worker_dir}/wire.c)
-atlantic_unit_test(facts SOURCES ${worker_dir}/facts.c ${worker_dir}/list_facts.c ${journal_sources}
+atlantic_unit_test(facts SOURCES ${worker_dir}/facts.c ${worker_dir}/filter_facts.c
+  ${worker_dir}/list_facts.c ${journal_sources}
   LINKS engine_rig control ipc proxy)
 atlantic_unit_test(journal SOURCES ${journal_sources} LINKS engine_rig control ipc proxy)
 target_link_options(test_journal PRIVATE -Wl,--wrap=query_log_add)
