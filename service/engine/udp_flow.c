@@ -1,12 +1,12 @@
 #include "service/engine/udp_flow.h"
 
 #include "base/err.h"
-#include "service/engine/dns_lookup.h"
 #include "service/engine/flow_trace.h"
 #include "service/engine/peer_table.h"
 #include "service/engine/quic_watch.h"
 #include "service/engine/target_rewrite.h"
 #include "service/engine/udp_questions.h"
+#include "service/engine/udp_queue.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,8 +16,6 @@
 #include "base/log.h"
 
 enum {
-    QUEUE_MAX = 32,
-    QUEUE_MAX_BYTES = 128 * 1024, /* two of the largest datagrams, or many of the usual */
     QUIC_PORT = 443,
     DNS_PORT = 53,
 };
@@ -35,8 +33,7 @@ struct udp_flow {
     struct associate *associate;
     struct upstream *tried[CONNECT_ATTEMPTS]; /* counted; the last one is the current one */
     size_t tried_count;
-    struct list queue; /* datagrams that wait for the association or for a name's address */
-    size_t queue_count, queue_bytes;
+    struct udp_queue queue;
 
     /* The last peer that was judged, and by which filter: the next datagram is mostly alike. */
     struct endpoint judged;
@@ -50,16 +47,6 @@ struct udp_flow {
     struct address meant; /* the stand-in that the datagram in hand is for; family 0: none */
 
     struct udp_questions questions;
-};
-
-struct queued {
-    struct list node;
-    struct udp_flow *flow;
-    struct endpoint peer;
-    struct address stand_in; /* whom the application thinks it is for; family 0: for `peer` */
-    struct dns_lookup *lookup;
-    size_t size;
-    uint8_t bytes[];
 };
 
 static int associate(struct udp_flow *flow);
@@ -95,35 +82,21 @@ static void on_upstream_end(void *owner, int err)
 
 /* --- the way up ------------------------------------------------------------------------------ */
 
-static void queued_free(struct queued *item)
-{
-    dns_lookup_cancel(item->lookup);
-    list_remove(&item->node);
-    item->flow->queue_count--;
-    item->flow->queue_bytes -= item->size;
-    free(item);
-}
-
-static void drop_queue(struct udp_flow *flow)
-{
-    list_each(node, &flow->queue)
-        queued_free(list_item(node, struct queued, node));
-}
-
 /* Nobody carries them: the application hears it now, not by waiting. */
-static void refuse_queued(struct queued *item)
+static void refuse_queued(struct udp_queued *item)
 {
+    const struct udp_flow *flow = item->queue->owner;
     struct endpoint to =
         item->stand_in.family ? endpoint_from_address(&item->stand_in) : item->peer;
 
-    dgram_refuse_late(item->flow->client, &to, item->bytes, item->size);
-    queued_free(item);
+    dgram_refuse_late(flow->client, &to, item->bytes, item->size);
+    udp_queued_free(item);
 }
 
 static void refuse_queue(struct udp_flow *flow)
 {
-    list_each(node, &flow->queue)
-        refuse_queued(list_item(node, struct queued, node));
+    list_each(node, &flow->queue.all)
+        refuse_queued(list_item(node, struct udp_queued, node));
 }
 
 static void send_up(struct udp_flow *flow, const struct endpoint *peer, const void *data,
@@ -135,8 +108,8 @@ static void send_up(struct udp_flow *flow, const struct endpoint *peer, const vo
 
 static void on_peer_looked_up(void *owner, int err, const struct address *addresses, size_t count)
 {
-    struct queued *item = owner;
-    struct udp_flow *flow = item->flow;
+    struct udp_queued *item = owner;
+    struct udp_flow *flow = item->queue->owner;
 
     (void)count;
     item->lookup = NULL;
@@ -148,7 +121,7 @@ static void on_peer_looked_up(void *owner, int err, const struct address *addres
             peer_table_put(flow->peers, &item->stand_in, &address);
         send_up(flow, &item->peer, item->bytes, item->size);
     }
-    queued_free(item);
+    udp_queued_free(item);
 }
 
 /* A socket of our own needs an address where a SOCKS5 server takes a name; and what answers a
@@ -158,36 +131,28 @@ static bool needs_lookup(const struct udp_flow *flow, const struct endpoint *pee
     return endpoint_is_name(peer) && (flow->peers || flow->flow.upstream->kind == UPSTREAM_DIRECT);
 }
 
-static void send_queued(struct queued *item)
+static void send_queued(struct udp_queued *item)
 {
-    struct udp_flow *flow = item->flow;
+    struct udp_flow *flow = item->queue->owner;
 
     if (item->lookup || (flow->quic && quic_watch_holds(flow->quic, &item->peer)))
         return; /* it goes when its address is known, or its name */
     if (!needs_lookup(flow, &item->peer)) {
         send_up(flow, &item->peer, item->bytes, item->size);
-        queued_free(item);
+        udp_queued_free(item);
     } else if (dns_lookup_start(flow->traffic->dns, item->peer.name, on_peer_looked_up, item,
                                 &item->lookup) < 0) {
-        queued_free(item);
+        udp_queued_free(item);
     }
 }
 
-static struct queued *enqueue(struct udp_flow *flow, const struct endpoint *peer, const void *data,
-                              size_t size)
+static struct udp_queued *enqueue(struct udp_flow *flow, const struct endpoint *peer,
+                                  const void *data, size_t size)
 {
-    bool has_room = flow->queue_count < QUEUE_MAX && flow->queue_bytes + size <= QUEUE_MAX_BYTES;
-    struct queued *item = has_room ? malloc(sizeof(*item) + size) : NULL;
+    struct udp_queued *item = udp_queue_add(&flow->queue, peer, &flow->meant, data, size);
 
-    if (!item) { /* as a full queue on the way would */
+    if (!item)
         flow->traffic->flows.counters.dropped++;
-        return NULL;
-    }
-    *item = (struct queued){.flow = flow, .peer = *peer, .stand_in = flow->meant, .size = size};
-    memcpy(item->bytes, data, size);
-    list_append(&flow->queue, &item->node);
-    flow->queue_count++;
-    flow->queue_bytes += size;
     return item;
 }
 
@@ -206,8 +171,8 @@ static void use_association(struct udp_flow *flow, struct dgram *upstream)
     upstream->on_end = on_upstream_end;
     upstream->owner = flow;
     flow_set_relaying(&flow->flow);
-    list_each(node, &flow->queue)
-        send_queued(list_item(node, struct queued, node));
+    list_each(node, &flow->queue.all)
+        send_queued(list_item(node, struct udp_queued, node));
 }
 
 /* A server that works and has no UDP is a fact, not a failure: it is not asked again, so that the
@@ -312,14 +277,14 @@ static void release_held(struct udp_flow *flow)
         flow_set_host(&flow->flow, flow->quic->host);
     if (!flow->upstream)
         return; /* all go when there is one */
-    list_each(node, &flow->queue)
-        send_queued(list_item(node, struct queued, node));
+    list_each(node, &flow->queue.all)
+        send_queued(list_item(node, struct udp_queued, node));
 }
 
 static void refuse_held(struct udp_flow *flow, const struct endpoint *peer)
 {
-    list_each(node, &flow->queue) {
-        struct queued *item = list_item(node, struct queued, node);
+    list_each(node, &flow->queue.all) {
+        struct udp_queued *item = list_item(node, struct udp_queued, node);
         if (endpoint_is_equal(&item->peer, peer))
             refuse_queued(item);
     }
@@ -366,7 +331,7 @@ static bool passes_watch(struct udp_flow *flow, const struct endpoint *peer, con
 static void carry_to(struct udp_flow *flow, const struct endpoint *peer, const void *data,
                      size_t size)
 {
-    struct queued *item;
+    struct udp_queued *item;
 
     if (!passes_watch(flow, peer, data, size)) {
         return;
@@ -443,7 +408,7 @@ static void on_client_datagram(void *owner, const struct endpoint *peer, const v
 static void udp_flow_free(struct udp_flow *flow)
 {
     udp_questions_done(&flow->questions);
-    drop_queue(flow);
+    udp_queue_done(&flow->queue);
     associate_cancel(flow->associate);
     forget_tried(flow);
     if (flow->quic)
@@ -475,7 +440,7 @@ void udp_flow_start(struct traffic *traffic, const char *door, struct dgram *cli
     flow->traffic = traffic;
     flow->door = door;
     flow->client = client;
-    list_init(&flow->queue);
+    udp_queue_init(&flow->queue, flow);
     udp_questions_init(&flow->questions, traffic->dns, client);
     list_append(&traffic->udp_flows, &flow->node);
     client->on_datagram = on_client_datagram;

@@ -26,6 +26,7 @@ target_link_options(test_dns_memory PRIVATE -Wl,--wrap=malloc -Wl,--wrap=calloc 
 atlantic_unit_test(udp_flow SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
 atlantic_unit_test(udp_flow_quic SOURCES udp_flow_lab.c LINKS engine_lab fake quic_bytes engine)
 atlantic_unit_test(udp_flow_names SOURCES udp_flow_lab.c LINKS engine_lab fake engine)
+atlantic_unit_test(udp_queue LINKS engine base)
 atlantic_unit_test(own_rules LINKS engine base)
 atlantic_unit_test(own_rules_file LINKS engine base)
 atlantic_unit_test(schedule LINKS engine base)
