@@ -13,7 +13,12 @@ void quic_watch_done(struct quic_watch *watch)
     drop_hello(watch);
 }
 
-bool quic_watch_holds(const struct quic_watch *watch, const struct endpoint *peer)
+bool quic_watch_is_waiting(const struct quic_watch *watch)
+{
+    return watch->hello != NULL;
+}
+
+static bool is_behind_hello(const struct quic_watch *watch, const struct endpoint *peer)
 {
     return watch->hello && endpoint_is_equal(&watch->peer, peer);
 }
@@ -33,6 +38,14 @@ static bool is_known(const struct quic_watch *watch, const struct endpoint *peer
                      const struct quic_id *id)
 {
     return memcmp(&watch->id, id, sizeof(*id)) == 0 && endpoint_is_equal(&watch->peer, peer);
+}
+
+bool quic_watch_abandons(const struct quic_watch *watch, const struct endpoint *peer,
+                         const void *data, size_t size)
+{
+    struct quic_id id;
+
+    return watch->hello && quic_hello_is_initial(data, size, &id) && !is_known(watch, peer, &id);
 }
 
 static bool begin(struct quic_watch *watch, const struct endpoint *peer, const struct quic_id *id)
@@ -63,7 +76,7 @@ enum quic_ruling quic_watch_judge(struct quic_watch *watch, struct decisions *de
     struct quic_id id;
 
     if (!quic_hello_is_initial(data, size, &id))
-        return quic_watch_holds(watch, peer) ? QUIC_HOLD : QUIC_PASS;
+        return is_behind_hello(watch, peer) ? QUIC_HOLD : QUIC_PASS;
     if (!is_known(watch, peer, &id) ||
         (!watch->hello && watch->judged_by != filter_now(decisions))) {
         if (!begin(watch, peer, &id))

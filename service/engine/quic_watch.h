@@ -9,7 +9,7 @@
 #include "service/engine/decisions.h"
 
 enum quic_ruling {
-    QUIC_PASS,   /* this, and what was held for that peer before */
+    QUIC_PASS,   /* this; and what was held, if no hello is waited for */
     QUIC_HOLD,   /* until more of the hello comes */
     QUIC_REFUSE, /* this, and what was held */
 };
@@ -27,11 +27,15 @@ struct quic_watch {
 
 void quic_watch_done(struct quic_watch *watch);
 
+/* Does another connection begin with this datagram, while the hello of one is not whole yet? That
+ * one is not judged any more, so what was held for it has to go; its client begins anew. */
+bool quic_watch_abandons(const struct quic_watch *watch, const struct endpoint *peer,
+                         const void *data, size_t size);
 /* One datagram of the caller, which may be of any protocol. */
 enum quic_ruling quic_watch_judge(struct quic_watch *watch, struct decisions *decisions,
                                   const struct caller *caller, const struct endpoint *peer,
                                   const void *data, size_t size);
-/* Is something held for that peer? */
-bool quic_watch_holds(const struct quic_watch *watch, const struct endpoint *peer);
+/* For more of a hello? Then what is held goes on being held. */
+bool quic_watch_is_waiting(const struct quic_watch *watch);
 
 #endif

@@ -135,7 +135,7 @@ static void send_queued(struct udp_queued *item)
 {
     struct udp_flow *flow = item->queue->owner;
 
-    if (item->lookup || (flow->quic && quic_watch_holds(flow->quic, &item->peer)))
+    if (item->lookup || item->is_held)
         return; /* it goes when its address is known, or its name */
     if (!needs_lookup(flow, &item->peer)) {
         send_up(flow, &item->peer, item->bytes, item->size);
@@ -271,22 +271,37 @@ static bool is_refused(struct udp_flow *flow, const struct endpoint *peer)
     return is_quic || is_blocked(flow, peer) || ensure_association(flow, peer) < 0;
 }
 
+/* The hello was judged; all go when there is an association. */
 static void release_held(struct udp_flow *flow)
 {
     if (flow->quic->host[0])
         flow_set_host(&flow->flow, flow->quic->host);
-    if (!flow->upstream)
-        return; /* all go when there is one */
-    list_each(node, &flow->queue.all)
-        send_queued(list_item(node, struct udp_queued, node));
+    list_each(node, &flow->queue.all) {
+        struct udp_queued *item = list_item(node, struct udp_queued, node);
+        item->is_held = false;
+        if (flow->upstream)
+            send_queued(item);
+    }
 }
 
-static void refuse_held(struct udp_flow *flow, const struct endpoint *peer)
+static void refuse_held(struct udp_flow *flow)
 {
     list_each(node, &flow->queue.all) {
         struct udp_queued *item = list_item(node, struct udp_queued, node);
-        if (endpoint_is_equal(&item->peer, peer))
+        if (item->is_held)
             refuse_queued(item);
+    }
+}
+
+/* The hello is not waited for any longer. */
+static void drop_held(struct udp_flow *flow)
+{
+    list_each(node, &flow->queue.all) {
+        struct udp_queued *item = list_item(node, struct udp_queued, node);
+        if (item->is_held) {
+            flow->traffic->flows.counters.dropped++;
+            udp_queued_free(item);
+        }
     }
 }
 
@@ -303,26 +318,33 @@ static enum quic_ruling watch_quic(struct udp_flow *flow, const struct endpoint 
         if (!flow->quic)
             return QUIC_REFUSE;
     }
+    if (quic_watch_abandons(flow->quic, peer, data, size))
+        drop_held(flow);
     return quic_watch_judge(flow->quic, &flow->traffic->decisions, &flow->caller, peer, data, size);
+}
+
+static void hold(struct udp_flow *flow, const struct endpoint *peer, const void *data, size_t size)
+{
+    struct udp_queued *item = enqueue(flow, peer, data, size);
+
+    if (item)
+        item->is_held = true;
 }
 
 /* False: it goes nowhere now. */
 static bool passes_watch(struct udp_flow *flow, const struct endpoint *peer, const void *data,
                          size_t size)
 {
-    bool has_held = flow->quic && quic_watch_holds(flow->quic, peer);
-
     switch (watch_quic(flow, peer, data, size)) {
     case QUIC_REFUSE:
         flow->traffic->flows.counters.blocked++;
         dgram_refuse(flow->client);
-        if (has_held)
-            refuse_held(flow, peer);
+        refuse_held(flow);
         return false;
-    case QUIC_HOLD: enqueue(flow, peer, data, size); return false;
+    case QUIC_HOLD: hold(flow, peer, data, size); return false;
     case QUIC_PASS: break;
     }
-    if (flow->quic)
+    if (flow->quic && !quic_watch_is_waiting(flow->quic))
         release_held(flow);
     return true;
 }

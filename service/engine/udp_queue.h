@@ -7,6 +7,7 @@
 #include "base/list.h"
 #include "service/engine/dns_lookup.h"
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -28,6 +29,7 @@ struct udp_queued {
     struct endpoint peer;
     struct address stand_in;   /* whom the application thinks it is for; family 0: for `peer` */
     struct dns_lookup *lookup; /* of the peer's name; NULL: none is under way */
+    bool is_held;              /* until the hello it belongs to was judged */
     size_t size;
     uint8_t bytes[];
 };

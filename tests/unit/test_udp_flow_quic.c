@@ -129,6 +129,28 @@ static void test_others_are_not_held(void **state)
     engine_lab_wait(&lab->engine, &lab->echo.heard, 3);
 }
 
+/* Two connections of one socket begin at once, one of them in pieces: none of those gets out in the
+ * wake of the other, whose name is a good one. */
+static void test_pieces_do_not_follow_another_connection(void **state)
+{
+    struct udp_flow_lab *lab = *state;
+    const struct flow_counters *counters = &lab->engine.traffic.flows.counters;
+    struct quic_bytes pair[2], other = {.size = 0};
+
+    make_long(pair, "ads.example");
+    quic_bytes_first(&other, QUIC_V1, "other id", "web.example");
+    for (int i = 0; i < 2; i++) {
+        assert_true(say(lab, &pair[i]));
+        assert_true(say(lab, &other));
+    }
+    engine_lab_wait(&lab->engine, &lab->echo.heard, 2);
+    engine_lab_settle(&lab->engine);
+    assert_int_equal(lab->echo.heard, 2);
+    assert_int_equal(counters->dropped, 2);
+    assert_true(say(lab, &pair[0])); /* as its client does when no answer comes */
+    assert_false(say(lab, &pair[1]));
+}
+
 static void test_another_filter_judges_again(void **state)
 {
     struct udp_flow_lab *lab = *state;
@@ -151,6 +173,7 @@ int main(void)
         QUIC_TEST(test_a_hello_in_pieces_is_held),
         QUIC_TEST(test_a_hello_in_pieces_is_refused_whole),
         QUIC_TEST(test_others_are_not_held),
+        QUIC_TEST(test_pieces_do_not_follow_another_connection),
         QUIC_TEST(test_another_filter_judges_again),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
