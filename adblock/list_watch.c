@@ -26,8 +26,11 @@ static void on_calm(void *owner)
     watch->on_change(watch->owner);
 }
 
-static bool is_list(const struct inotify_event *event)
+/* What the kernel had no room to tell may have been about one. */
+static bool is_about_list(const struct inotify_event *event)
 {
+    if (event->mask & IN_Q_OVERFLOW)
+        return true;
     return event->len > 0 &&
            strncmp(event->name, LIST_PLACE_PREFIX, strlen(LIST_PLACE_PREFIX)) == 0;
 }
@@ -43,7 +46,7 @@ static void on_event(void *owner, int events, int err)
     while ((size = read(watch->fd, buffer, sizeof(buffer))) > 0) {
         for (ssize_t at = 0; at < size;) {
             const struct inotify_event *event = (const struct inotify_event *)(buffer + at);
-            is_ours |= is_list(event);
+            is_ours |= is_about_list(event);
             at += (ssize_t)(sizeof(*event) + event->len);
         }
     }
