@@ -3,6 +3,8 @@
 
 #include "ui/cli/table.h"
 
+#include "tests/unit/printed.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,22 +12,6 @@
 #include <cmocka.h>
 #include <stdlib.h>
 #include <string.h>
-
-typedef void print_fn(const cJSON *result, bool has_colour, FILE *to);
-
-static void assert_printed(print_fn *print, const char *json, const char *expected)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
-    cJSON *result = cJSON_Parse(json);
-    assert_non_null(result);
-    print(result, false, to);
-    fclose(to);
-    assert_string_equal(text, expected);
-    free(text);
-    cJSON_Delete(result);
-}
 
 static void test_usage(void **state)
 {

@@ -1,5 +1,7 @@
 #include "base/loop.h"
 
+#include "tests/unit/diary.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -11,18 +13,6 @@
 #include <sys/socket.h>
 #include <unistd.h>
 #include <uv.h>
-
-/* Notes the order of calls as letters. */
-struct diary {
-    char text[64];
-    size_t size;
-};
-
-static void note(struct diary *diary, char letter)
-{
-    assert_true(diary->size + 1 < sizeof(diary->text));
-    diary->text[diary->size++] = letter;
-}
 
 static int setup(void **state)
 {
@@ -78,7 +68,7 @@ static void on_usr1(void *owner, int number)
 {
     struct diary *diary = owner;
     assert_int_equal(number, SIGUSR1);
-    note(diary, 's');
+    diary_note(diary, 's');
 }
 
 static void ignore(void *owner)
@@ -104,14 +94,14 @@ static void signals_arrive_on_the_loop(void **state)
 
 static void on_uv_timer(uv_timer_t *handle)
 {
-    note(handle->data, 'u');
+    diary_note(handle->data, 'u');
 }
 
 static void on_uv_poll(uv_poll_t *handle, int status, int events)
 {
     (void)events;
     assert_int_equal(status, 0);
-    note(handle->data, 'p');
+    diary_note(handle->data, 'p');
     uv_poll_stop(handle);
 }
 

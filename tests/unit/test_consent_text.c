@@ -1,6 +1,8 @@
 /* The question and the answer as people read them. */
 #include "ui/cli/consent_text.h"
 
+#include "tests/unit/printed.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -10,44 +12,30 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void print_answer(const cJSON *result, FILE *to)
+static void print_question(const cJSON *result, bool has_colour, FILE *to)
 {
-    consent_text_print_answer(result, false, to);
-}
-
-static void assert_printed(void (*print)(const cJSON *result, FILE *to), const char *json,
-                           const char *expected)
-{
-    char *text = NULL;
-    size_t size;
-    FILE *to = open_memstream(&text, &size);
-    cJSON *result = cJSON_Parse(json);
-    assert_non_null(result);
-    print(result, to);
-    fclose(to);
-    assert_string_equal(text, expected);
-    free(text);
-    cJSON_Delete(result);
+    (void)has_colour;
+    consent_text_print_question(result, to);
 }
 
 static void test_the_question(void **state)
 {
     (void)state;
     assert_printed(
-        consent_text_print_question,
+        print_question,
         "{\"text\":[\"One two.\",\"A line that is just as long as there is room for, which is "
         "seventyeight letters long and then it goes on.\"]}",
         "One two.\n\n"
         "A line that is just as long as there is room for, which is seventyeight\n"
         "letters long and then it goes on.\n\n");
-    assert_printed(consent_text_print_question, "{\"text\":[\"\",7]}", "\n\n\n\n");
-    assert_printed(consent_text_print_question, "{}", "");
+    assert_printed(print_question, "{\"text\":[\"\",7]}", "\n\n\n\n");
+    assert_printed(print_question, "{}", "");
 }
 
 static void test_not_asked_yet(void **state)
 {
     (void)state;
-    assert_printed(print_answer,
+    assert_printed(consent_text_print_answer,
                    "{\"state\":\"none\",\"is_required\":true,\"region\":null,\"version\":1,"
                    "\"event\":null,\"history\":[],"
                    "\"log\":{\"mode\":\"off\",\"needs_consent\":true,\"consent\":\"none\"}}",
@@ -64,7 +52,7 @@ static void test_not_asked_yet(void **state)
 static void test_given(void **state)
 {
     (void)state;
-    assert_printed(print_answer,
+    assert_printed(consent_text_print_answer,
                    "{\"state\":\"given\",\"is_required\":true,\"region\":\"DE\",\"version\":1,"
                    "\"event\":" GIVEN ",\"history\":[" WITHDRAWN "," GIVEN "],"
                    "\"log\":{\"mode\":\"blocked\",\"needs_consent\":false,\"consent\":\"given\"}}",
@@ -79,7 +67,7 @@ static void test_given(void **state)
 static void test_withdrawn_where_it_is_not_required(void **state)
 {
     (void)state;
-    assert_printed(print_answer,
+    assert_printed(consent_text_print_answer,
                    "{\"state\":\"withdrawn\",\"is_required\":false,\"region\":\"US\",\"version\":1,"
                    "\"event\":" WITHDRAWN ",\"history\":[" WITHDRAWN "],"
                    "\"log\":{\"mode\":\"off\",\"needs_consent\":true,\"consent\":\"withdrawn\"}}",
@@ -93,7 +81,7 @@ static void test_withdrawn_where_it_is_not_required(void **state)
 static void test_not_required(void **state)
 {
     (void)state;
-    assert_printed(print_answer,
+    assert_printed(consent_text_print_answer,
                    "{\"state\":\"none\",\"is_required\":false,\"region\":\"US\",\"version\":1,"
                    "\"event\":null,\"history\":[],"
                    "\"log\":{\"mode\":\"all\",\"needs_consent\":false,\"consent\":\"none\"}}",

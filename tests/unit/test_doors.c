@@ -1,6 +1,8 @@
 /* Listening sockets that outlive the worker. */
 #include "service/supervisor/doors.h"
 
+#include "tests/unit/socket_name.h"
+
 #include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -10,17 +12,6 @@
 #include <unistd.h>
 
 #include <cmocka.h>
-
-/* The kernel's choice, so that no test depends on a free port. */
-static struct address port_of(int fd)
-{
-    struct sockaddr_storage from;
-    socklen_t size = sizeof(from);
-    struct address address;
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&from, &size), 0);
-    assert_int_equal(address_from_sockaddr((struct sockaddr *)&from, &address), 0);
-    return address;
-}
 
 static struct doors open_one(struct address *address)
 {
@@ -44,7 +35,7 @@ static void a_port_in_use_is_told_and_nothing_stays_open(void **state)
     (void)state;
     struct address any = loopback();
     struct doors doors = open_one(&any), second = {.count = 77};
-    struct address both[2] = {any, port_of(doors.fds[0])};
+    struct address both[2] = {any, socket_name(doors.fds[0])};
     struct config_local local = {.listen = both, .listen_count = 2};
     struct doors_error error;
     int next = dup(0);
@@ -63,13 +54,13 @@ static void a_door_that_stays_is_taken_over(void **state)
     (void)state;
     struct address any = loopback();
     struct doors doors = open_one(&any), second;
-    struct address same = port_of(doors.fds[0]);
+    struct address same = socket_name(doors.fds[0]);
     doors.addresses[0] = same;
     struct config_local local = {.listen = &same, .listen_count = 1};
     struct doors_error error;
     assert_int_equal(doors_open(&local, &doors, &second, &error), 0);
     doors_close(&doors);
-    struct address now = port_of(second.fds[0]);
+    struct address now = socket_name(second.fds[0]);
     assert_true(address_is_equal(&now, &same));
     doors_close(&second);
 }

@@ -1,6 +1,8 @@
 /* Whose a socket is, from the worker's question to the answer: of our own on loopback. */
 #include "service/supervisor/inquiries.h"
 
+#include "tests/unit/socket_name.h"
+
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -30,17 +32,6 @@ static void on_answer(void *owner, unsigned worker, const struct ipc_message *an
     lab->answers++;
 }
 
-static struct address name_of(int fd)
-{
-    struct sockaddr_storage name;
-    socklen_t size = sizeof(name);
-    struct address address;
-
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
-    assert_int_equal(address_from_sockaddr((struct sockaddr *)&name, &address), 0);
-    return address;
-}
-
 static int open_socket(void)
 {
     struct sockaddr_in name = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -61,8 +52,8 @@ static int set_up(void **state)
     lab->question = (struct ipc_message){.kind = IPC_WHOSE,
                                          .value = IPPROTO_UDP,
                                          .flag = 7,
-                                         .address = name_of(lab->client),
-                                         .peer = name_of(lab->server)};
+                                         .address = socket_name(lab->client),
+                                         .peer = socket_name(lab->server)};
     *state = lab;
     return 0;
 }

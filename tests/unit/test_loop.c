@@ -1,23 +1,13 @@
 #include "base/loop.h"
 
+#include "tests/unit/diary.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <string.h>
 
 #include <cmocka.h>
-
-/* Notes the order of calls as letters. */
-struct diary {
-    char text[64];
-    size_t size;
-};
-
-static void note(struct diary *diary, char letter)
-{
-    assert_true(diary->size + 1 < sizeof(diary->text));
-    diary->text[diary->size++] = letter;
-}
 
 struct entry {
     struct diary *diary;
@@ -32,7 +22,7 @@ struct entry {
 static void on_timer(void *owner)
 {
     struct entry *entry = owner;
-    note(entry->diary, entry->letter);
+    diary_note(entry->diary, entry->letter);
     if (entry->victim)
         timer_stop(&entry->victim->timer);
     if (entry->again-- > 0)
@@ -42,7 +32,7 @@ static void on_timer(void *owner)
 static void on_deferred(void *owner)
 {
     struct entry *entry = owner;
-    note(entry->diary, entry->letter);
+    diary_note(entry->diary, entry->letter);
     if (entry->victim)
         deferred_cancel(&entry->victim->deferred);
     if (entry->again-- > 0)
@@ -274,7 +264,7 @@ static void leave(void *owner)
     struct visitor *visitor = owner;
     timer_stop(&visitor->timer);
     list_remove(&visitor->guest.node);
-    note(visitor->diary, visitor->letter);
+    diary_note(visitor->diary, visitor->letter);
 }
 
 static void guests_leave_with_the_loop(void **state)
@@ -299,7 +289,7 @@ static void guests_leave_with_the_loop(void **state)
 
 static void on_first_wake(void *owner)
 {
-    note(owner, 'w');
+    diary_note(owner, 'w');
 }
 
 static void a_wake_is_told_once_and_first(void **state)

@@ -1,5 +1,7 @@
 #include "base/loop.h"
 
+#include "tests/unit/diary.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,18 +11,6 @@
 #include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
-
-/* Notes the order of calls as letters. */
-struct diary {
-    char text[64];
-    size_t size;
-};
-
-static void note(struct diary *diary, char letter)
-{
-    assert_true(diary->size + 1 < sizeof(diary->text));
-    diary->text[diary->size++] = letter;
-}
 
 static int setup(void **state)
 {
@@ -48,9 +38,9 @@ static void on_ready(void *owner, int events, int err)
     struct pipe_end *end = owner;
     assert_int_equal(err, 0);
     if (events & WATCH_READ)
-        note(&end->diary, 'r');
+        diary_note(&end->diary, 'r');
     if (events & WATCH_WRITE)
-        note(&end->diary, 'w');
+        diary_note(&end->diary, 'w');
     if (end->closes) {
         watch_close(end->watch);
         end->watch = NULL;
@@ -188,7 +178,7 @@ static void on_ready_close_other(void *owner, int events, int err)
     struct pipe_end *ends = owner;
     (void)events;
     (void)err;
-    note(&ends[0].diary, 'x');
+    diary_note(&ends[0].diary, 'x');
     for (int i = 0; i < 2; i++) {
         watch_close(ends[i].watch);
         ends[i].watch = NULL;

@@ -2,6 +2,8 @@
 #include "service/supervisor/netlink.h"
 #include "service/supervisor/socket_owner.h"
 
+#include "tests/unit/socket_name.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <linux/netlink.h>
@@ -26,17 +28,6 @@ static int close_netlink(void **state)
     return 0;
 }
 
-static struct address name_of(int fd)
-{
-    struct sockaddr_storage name;
-    socklen_t size = sizeof(name);
-    struct address address;
-
-    assert_int_equal(getsockname(fd, (struct sockaddr *)&name, &size), 0);
-    assert_int_equal(address_from_sockaddr((struct sockaddr *)&name, &address), 0);
-    return address;
-}
-
 static int open_socket(int family, int type, const char *at)
 {
     struct sockaddr_storage name;
@@ -52,7 +43,7 @@ static int open_socket(int family, int type, const char *at)
 
 static void connect_to(int fd, int other)
 {
-    struct address address = name_of(other);
+    struct address address = socket_name(other);
     struct sockaddr_storage name;
     unsigned size = address_to_sockaddr(&address, &name);
 
@@ -80,13 +71,13 @@ static void check_tcp(struct netlink *diag, int family, const char *at)
     connect_to(client, listener);
     server = accept(listener, NULL, NULL);
     assert_true(server >= 0);
-    struct socket_wanted wanted = {name_of(client), name_of(listener), IPPROTO_TCP};
+    struct socket_wanted wanted = {socket_name(client), socket_name(listener), IPPROTO_TCP};
     assert_owned(diag, &wanted, client);
     assert_owned(diag, &(struct socket_wanted){wanted.peer, wanted.local, IPPROTO_TCP}, server);
 
     wanted.peer.port = 1; /* the listener takes from everybody, and is no end of anything */
     struct socket_wanted listening = {wanted.peer, wanted.local, IPPROTO_TCP};
-    listening.local.port = name_of(listener).port;
+    listening.local.port = socket_name(listener).port;
     listening.peer.port = 2;
     assert_int_equal(socket_owner_find(diag, &listening, &owner), -ENOENT);
     assert_int_equal(socket_owner_find(diag, &wanted, &owner), -ENOENT);
@@ -106,14 +97,14 @@ static void check_udp(struct netlink *diag, int family, const char *at, const ch
     int server = open_socket(family, SOCK_DGRAM, at);
     int connected = open_socket(family, SOCK_DGRAM, at),
         loose = open_socket(family, SOCK_DGRAM, any);
-    struct socket_wanted wanted = {name_of(connected), name_of(server), IPPROTO_UDP};
+    struct socket_wanted wanted = {socket_name(connected), socket_name(server), IPPROTO_UDP};
     struct socket_owner owner;
 
     connect_to(connected, server);
     assert_owned(diag, &wanted, connected);
-    wanted.local.port = name_of(loose).port;
+    wanted.local.port = socket_name(loose).port;
     assert_owned(diag, &wanted, loose);
-    wanted.local.port = name_of(connected).port;
+    wanted.local.port = socket_name(connected).port;
     wanted.peer.port ^= 1; /* it hears nobody else */
     assert_int_equal(socket_owner_find(diag, &wanted, &owner), -ENOENT);
     close(server);

@@ -1,10 +1,10 @@
 # unit tests of ui/
-atlantic_unit_test(answer_text LINKS cli base PkgConfig::CJSON)
+atlantic_unit_test(answer_text SOURCES printed.c LINKS cli base PkgConfig::CJSON)
 atlantic_unit_test(client LINKS client base PkgConfig::CJSON)
-atlantic_unit_test(consent_text LINKS cli client base PkgConfig::CJSON)
+atlantic_unit_test(consent_text SOURCES printed.c LINKS cli client base PkgConfig::CJSON)
 atlantic_unit_test(member LINKS cli base PkgConfig::CJSON)
 atlantic_unit_test(options LINKS cli client base PkgConfig::CJSON)
-atlantic_unit_test(rules_text LINKS cli client base PkgConfig::CJSON)
+atlantic_unit_test(rules_text SOURCES printed.c LINKS cli client base PkgConfig::CJSON)
 atlantic_unit_test(status_text LINKS cli client base PkgConfig::CJSON)
 atlantic_unit_test(program LINKS cli client base PkgConfig::CJSON)
 add_test(NAME unit/completions
