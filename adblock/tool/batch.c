@@ -212,7 +212,7 @@ static void ask_name(const struct filter *filter, const struct row *row)
     struct verdict verdict;
     int qtype = read_type(row->columns[1]);
     struct filter_name name = {.host = fold_host(row->columns[0], host), .qtype = (uint16_t)qtype};
-    if (row->columns[2].size && slice_copy(row->columns[2], client, sizeof(client)) &&
+    if (slice_copy(slice_trim(row->columns[2]), client, sizeof(client)) &&
         address_parse_ip(client, &address) == 0)
         name.client = &address;
     if (row->columns[3].size && slice_copy(row->columns[3], client_name, sizeof(client_name)))

@@ -104,6 +104,22 @@ class Batch(unittest.TestCase):
             got = self.verdicts(lines.encode(), "--list", rules)
             self.assertEqual(got, ["block"] * len(words.split()))
 
+    def test_clients(self):
+        rules = self.list("rules", b"||a.example^$client=192.0.2.0/24|2001:db8::/32|'Frank\\'s pc'\n"
+                                   b"||b.example^$ctag=user_child\n")
+        rows = [
+            (b"a.example\tA\t192.0.2.9", "block"),
+            (b"a.example\tA\t 192.0.2.9 ", "block"),
+            (b"a.example\tA\t2001:DB8:0:0::9", "block"),
+            (b"a.example\tA\t192.0.3.9", "none"),
+            (b"a.example\tA\t\tFrank's pc", "block"),
+            (b"a.example\tA\t\tFrank", "none"),
+            (b"b.example\tA\t\t\tos_linux, user_child", "block"),
+            (b"b.example\tA\t\t\tuser_children", "none"),
+        ]
+        got = self.verdicts(b"\n".join(row for row, _ in rows), "--dns", "--list", rules)
+        self.assertEqual(got, [verdict for _, verdict in rows])
+
     def test_first_name(self):
         rules = self.list("rules", b"|host^\n")
         for line, verdicts in ((b"host\tA", ["block"]), (b"host\t28\n", ["block"]), (b"host", []),
