@@ -1,6 +1,7 @@
 /* Answers that a rule gives instead of the resolver's ($dnsrewrite, RPZ). Their records come as the
  * text of a zone file, which ldns reads. */
 #include "adblock/dns_writer.h"
+#include "adblock/slice.h"
 
 #include <errno.h>
 #include <ldns/ldns.h>
@@ -25,14 +26,13 @@ static bool is_supported(uint16_t type)
 }
 
 /* A text that is one string: rules have it as it is, zone files in quotes. */
-static int write_string(const char *text, uint8_t to[RDATA_MAX_BYTES])
+static int write_string(struct slice text, uint8_t to[RDATA_MAX_BYTES])
 {
-    size_t size = strlen(text);
-    if (size > UINT8_MAX)
+    if (text.size > UINT8_MAX)
         return -EINVAL;
-    to[0] = (uint8_t)size;
-    memcpy(to + 1, text, size);
-    return (int)size + 1;
+    to[0] = (uint8_t)text.size;
+    memcpy(to + 1, text.data, text.size);
+    return (int)text.size + 1;
 }
 
 /* The wire form of one record's data; its size or -EINVAL. */
@@ -44,7 +44,7 @@ static int read_data(uint16_t type, const char *text, uint8_t to[RDATA_MAX_BYTES
     if (!is_supported(type) || strpbrk(text, "\n\r")) /* one record, whatever a list says */
         return -EINVAL;
     if (type == LDNS_RR_TYPE_TXT && !strpbrk(text, "\"\\"))
-        return write_string(text, to);
+        return write_string(slice_of(text), to);
     if ((size_t)snprintf(line, sizeof(line), ". 0 IN TYPE%u %s", type, text) >= sizeof(line))
         return -EINVAL;
     ldns_buffer *buffer = ldns_buffer_new(RDATA_MAX_BYTES);
