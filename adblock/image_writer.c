@@ -1,6 +1,5 @@
 #include "adblock/image_writer.h"
 
-#include "base/cleanup.h"
 #include "base/whole.h"
 
 #define XXH_INLINE_ALL
@@ -95,7 +94,7 @@ void image_writer_put(struct image_writer *writer, enum image_section section, c
 static uint64_t file_checksum(struct image_writer *writer)
 {
     XXH3_state_t state;
-    _free_ uint8_t *piece = malloc(PIECE_BYTES);
+    uint8_t *piece = malloc(PIECE_BYTES);
     XXH3_64bits_reset(&state);
     for (size_t at = IMAGE_CHECKED_FROM; at < writer->size && writer->err == 0;) {
         ssize_t got = piece ? whole_read(writer->fd, piece, PIECE_BYTES, at) : -ENOMEM;
@@ -106,6 +105,7 @@ static uint64_t file_checksum(struct image_writer *writer)
             at += (size_t)got;
         }
     }
+    free(piece);
     return XXH3_64bits_digest(&state);
 }
 

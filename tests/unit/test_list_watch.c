@@ -89,7 +89,7 @@ static void test_several_are_told_once(void **state)
     assert_int_equal(told_after(f, CALM_MS - 1), 0);
     replace(f, LIST_PLACE_PREFIX "1", LIST_PLACE_PREFIX "2");
     assert_int_equal(told_after(f, 1), 1);
-    assert_int_equal(told_after(f, 10 * CALM_MS), 1);
+    assert_int_equal(told_after(f, 10ULL * CALM_MS), 1);
     replace(f, LIST_PLACE_PREFIX "2", LIST_PLACE_PREFIX "1");
     assert_int_equal(told_after(f, CALM_MS), 2);
 }
