@@ -86,20 +86,6 @@ int control_usage_method(const struct control_context *context, const cJSON *par
     return 0;
 }
 
-static int read_question(const cJSON *params, struct control_question *ret,
-                         struct control_problem *problem)
-{
-    if (control_param_text(params, "host", &ret->host, problem) < 0 ||
-        control_param_text(params, "url", &ret->url, problem) < 0 ||
-        control_param_text(params, "source_url", &ret->source_url, problem) < 0 ||
-        control_param_text(params, "type", &ret->type, problem) < 0)
-        return -1;
-    if (!ret->host == !ret->url)
-        return control_fail(problem, "bad_params", "give one of 'host' and 'url'",
-                            "what is asked about is not clear");
-    return 0;
-}
-
 int control_normalize_host(struct control_question *question, char *to,
                            struct control_problem *problem)
 {
@@ -115,6 +101,27 @@ int control_normalize_host(struct control_question *question, char *to,
         address_format_ip(&host.address, to);
     question->host = to;
     return 0;
+}
+
+/* `host` is where the question's host lies then. */
+static int read_question(const cJSON *params, char host[NAME_MAX_BYTES + 1],
+                         struct control_question *ret, struct control_problem *problem)
+{
+    if (control_param_text(params, "host", &ret->host, problem) < 0 ||
+        control_param_text(params, "url", &ret->url, problem) < 0 ||
+        control_param_text(params, "source_url", &ret->source_url, problem) < 0 ||
+        control_param_text(params, "type", &ret->type, problem) < 0)
+        return -1;
+    if (!ret->host == !ret->url)
+        return control_fail(problem, "bad_params", "give one of 'host' and 'url'",
+                            "what is asked about is not clear");
+    return control_normalize_host(ret, host, problem);
+}
+
+static int check(const struct control_source *source, const struct control_question *question,
+                 struct control_verdict *ret)
+{
+    return source->check ? source->check(source->owner, question, ret) : -ENOENT;
 }
 
 static void add_verdict(cJSON *result, const struct control_question *question,
@@ -138,14 +145,12 @@ static int fail_to_ask(int err, struct control_problem *problem)
 int control_check_method(const struct control_context *context, const cJSON *params, cJSON *result,
                          struct control_problem *problem)
 {
-    const struct control_source *source = context->source;
     struct control_question question = {0};
     struct control_verdict verdict = {.verdict = "none"};
     char host[NAME_MAX_BYTES + 1];
-    if (read_question(params, &question, problem) < 0 ||
-        control_normalize_host(&question, host, problem) < 0)
+    if (read_question(params, host, &question, problem) < 0)
         return -1;
-    int err = source->check ? source->check(source->owner, &question, &verdict) : -ENOENT;
+    int err = check(context->source, &question, &verdict);
     if (err < 0)
         return fail_to_ask(err, problem);
     add_verdict(result, &question, &verdict);
@@ -168,11 +173,10 @@ int control_explain_method(const struct control_context *context, const cJSON *p
     struct control_question question = {0};
     struct control_verdict verdict = {.verdict = "none"};
     char host[NAME_MAX_BYTES + 1];
-    if (read_question(params, &question, problem) < 0 ||
-        control_normalize_host(&question, host, problem) < 0)
+    if (read_question(params, host, &question, problem) < 0)
         return -1;
     cJSON *matches = cJSON_AddArrayToObject(result, "matches");
-    int err = source->check ? source->check(source->owner, &question, &verdict) : -ENOENT;
+    int err = check(source, &question, &verdict);
     if (err == 0 && source->explain)
         err = source->explain(source->owner, &question, add_match, matches);
     if (err < 0 && err != -ENOENT) /* the state says why there is no filter */
