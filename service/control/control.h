@@ -13,27 +13,30 @@
  * unavailable (not now), limit (too many clients), internal. Sizes are in bytes, durations in ms,
  * times RFC 3339 in UTC; unknown keys in answers are to be skipped.
  *
- *   status        {}: state, reason, upstream, uptime_ms, version, upstreams [], counters {};
- * where there are several workers, also workers [], and the counters are those of all
- *   usage         {from, to: "2026-01-31", by: "day" | "upstream" | "day,upstream"}: rows [],
- * total, sequence flows         {limit}: flows [], total blocked       {limit}: what was refused
- * last, the newest first: blocked [] filter.check  {host | url, source_url, type}: verdict, list,
- * rule methods       {}: methods []
- *   lists           {}: lists [{name, rules, dropped, update {checked, changed, error}}], problem
- *   lists.update    {name}: started; without a name all that come from URLs
- *   filter.explain  as filter.check: also filter {}, and every rule that matches: matches []
- *   filter.rules    {}: filter {state, paused_until, paused_left_ms, rules []}
- *   filter.allow, filter.deny  {name, seconds}: the same. Without seconds, for ever
- *   pause           {seconds}: the same. With a name: as filter.allow
- *   log             {name, list, app, verdict, kind, since_ms, until_ms, before, after, limit}:
- *                   log [], the newest first; next: where to go on (before), null at the end. An
- *                   app is an address; times are Unix time
- *   log.counts      {since_ms}: counts [] of each list and verdict, log {}
- *   consent         {}: to the query log: state, is_required, region, version, text [], event {},
- *                   history [], log {}. The event says so; history has all of them
- *   consent.give    {version}: the same. Of the text that was read
+ *   status           {}: state, reason, upstream, uptime_ms, version, upstreams [], counters {}.
+ *                    Of several workers also workers [], and the counters are those of all
+ *   usage            {from, to: "2026-01-31", by: "day" | "upstream" | "day,upstream"}:
+ *                    rows [], total, sequence
+ *   flows            {limit}: flows [], total
+ *   blocked          {limit}: blocked []: what was refused last, the newest first
+ *   filter.check     {host | url, source_url, type}: verdict, list, rule
+ *   filter.explain   the same: also filter {}, and every rule that matches: matches []
+ *   filter.rules     {}: filter {state, paused_until, paused_left_ms, rules []}
+ *   filter.allow     {name, seconds}: the same. Without seconds, for ever
+ *   filter.deny      {name, seconds}: the same
+ *   pause            {seconds}: the same. With a name: as filter.allow
+ *   resume           {name}: the same. Ends the pause, or takes away the rule for that name
+ *   lists            {}: lists [{name, rules, dropped, update {checked, changed, error}}], problem
+ *   lists.update     {name}: started; without a name all that come from URLs
+ *   log              {name, list, app, verdict, kind, since_ms, until_ms, before, after, limit}:
+ *                    log [], the newest first; next: where to go on (before), null at the end.
+ *                    An app is a program's name or an address; times are Unix time
+ *   log.counts       {since_ms}: counts [] of each list and verdict, log {}
+ *   consent          {}: to the query log: state, is_required, region, version, text [], event {},
+ *                    history [], log {}. The event says so; history has all of them
+ *   consent.give     {version}: the same. Of the text that was read
  *   consent.withdraw {}: the same. The log ends, and what was kept is deleted
- *   resume          {name}: the same. Ends the pause, or takes away the rule for that name */
+ *   methods          {}: methods [] */
 #ifndef SERVICE_CONTROL_CONTROL_H
 #define SERVICE_CONTROL_CONTROL_H
 
