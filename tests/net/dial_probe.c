@@ -226,7 +226,9 @@ static void close_probe(struct probe *probe)
 
 int main(int count, char **words)
 {
-    const struct dialer_options defaults = {.connect_timeout_ms = 0};
+    /* Thirty handshakes at once take a busy machine longer than people would wait. */
+    const struct dialer_options options = {
+        .connect_timeout_ms = 60000, .dial_timeout_ms = 60000, .stall_timeout_ms = 60000};
     struct probe probe = {.is_udp = find_word(words, count, "udp") != NULL};
     if (count < 4 || make_upstream(words, count, &probe.upstream) < 0 ||
         endpoint_parse(words[3], 0, &probe.target) < 0) {
@@ -236,7 +238,7 @@ int main(int count, char **words)
     log_setup(LOG_DEBUG, true);
     list_init(&probe.flows);
     probe.loop = loop_new();
-    probe.dialer = dialer_new(probe.loop, &defaults);
+    probe.dialer = dialer_new(probe.loop, &options);
     open_port(&probe);
     int err = watch_open(probe.loop, probe.fd, on_incoming, &probe, &probe.incoming);
     if (err == 0)

@@ -25,13 +25,13 @@ def servers(lab):
         lab.server("resetter", address, 7004)
 
 
-# 200 handshakes of TLS at once, in a sanitized build on a busy machine, take longer than people wait.
+# 200 handshakes at once, in a sanitized build on a busy machine, take longer than people wait.
 PATIENCE = "timeouts: {connect: 60s, dial: 60s}\n"
 
 
-def everything(lab, upstream, families=(WEB4, WEB6), more=""):
+def everything(lab, upstream, families=(WEB4, WEB6)):
     servers(lab)
-    lab.atlantic(config(lab, [upstream], more)).on()
+    lab.atlantic(config(lab, [upstream], PATIENCE)).on()
     for address in families:
         app(lab, "upload", address, 7001, 100 * MB)
         app(lab, "download", address, 7002, 100 * MB)
@@ -90,7 +90,7 @@ def through_https(lab):
     """TCP goes through HTTP CONNECT inside TLS (tinyproxy behind stunnel)"""
     lab.tinyproxy(user="user", password="secret")
     lab.stunnel()
-    everything(lab, https(lab, user="user", password="secret"), more=PATIENCE)
+    everything(lab, https(lab, user="user", password="secret"))
 
 
 # Most proxies turn a half-closed stream into a closed one and a reset into a plain end. Ours does not.
