@@ -24,6 +24,13 @@ def servers(lab):
     lab.ip(lab.net, f"route add blackhole {SILENT4}/32")
 
 
+def limited(lab, limit, more=""):
+    servers(lab)
+    service = lab.atlantic(config(lab, [DIRECT], f"limits: {{{limit}}}\n{more}"))
+    service.on()
+    return service
+
+
 def counters(service, group):
     return service.status()["counters"][group]
 
@@ -42,9 +49,7 @@ def let_go(process):
 
 def per_destination(lab):
     """At limits.tcp_per_destination further connections to that address are refused at once"""
-    servers(lab)
-    service = lab.atlantic(config(lab, [DIRECT], "limits: {tcp_per_destination: 10}\n"))
-    service.on()
+    service = limited(lab, "tcp_per_destination: 10")
     process, result = holder(lab, "hold", WEB4, 25, 15, AT_ONCE_MS)
     check(result == "10 open, 5 refused", result)
     flows = counters(service, "flows")
@@ -58,9 +63,7 @@ def per_destination(lab):
 
 def tcp_flows(lab):
     """At limits.tcp_flows further connections are refused at once"""
-    servers(lab)
-    service = lab.atlantic(config(lab, [DIRECT], "limits: {tcp_flows: 20}\n"))
-    service.on()
+    service = limited(lab, "tcp_flows: 20")
     process, result = holder(lab, "hold", WEB4, 25, 30, AT_ONCE_MS)
     check(result == "20 open, 10 refused", result)
     status = service.status()["counters"]
@@ -73,10 +76,7 @@ def tcp_flows(lab):
 
 def half_open(lab):
     """At limits.tcp_knocks connections that wait make new ones refused, until they are answered"""
-    servers(lab)
-    service = lab.atlantic(config(lab, [DIRECT], "limits: {tcp_knocks: 20}\n"
-                                  "timeouts: {connect: 20s, dial: 20s}\n"))
-    service.on()
+    service = limited(lab, "tcp_knocks: 20", "timeouts: {connect: 20s, dial: 20s}\n")
     process, result = holder(lab, "knock", SILENT4, 9999, 30, 10)
     check(result == "20 waiting, 10 refused", result)
     tun = counters(service, "tun")
@@ -88,10 +88,7 @@ def half_open(lab):
 
 def half_open_per_destination(lab):
     """At limits.tcp_knocks_per_destination one that never answers leaves room for the others"""
-    servers(lab)
-    service = lab.atlantic(config(lab, [DIRECT], "limits: {tcp_knocks_per_destination: 10}\n"
-                                  "timeouts: {connect: 20s, dial: 20s}\n"))
-    service.on()
+    service = limited(lab, "tcp_knocks_per_destination: 10", "timeouts: {connect: 20s, dial: 20s}\n")
     process, result = holder(lab, "knock", SILENT4, 9999, 15, 5)
     check(result == "10 waiting, 5 refused", result)
     tun = counters(service, "tun")
@@ -104,9 +101,7 @@ def half_open_per_destination(lab):
 
 def udp_flows(lab):
     """At limits.udp_flows further sockets get port unreachable at once"""
-    servers(lab)
-    service = lab.atlantic(config(lab, [DIRECT], "limits: {udp_flows: 20}\n"))
-    service.on()
+    service = limited(lab, "udp_flows: 20")
     process, result = holder(lab, "udp_sockets", WEB4, 9999, 30, 10)
     check(result == "20 open, 10 refused", result)
     status = service.status()["counters"]

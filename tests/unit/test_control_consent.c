@@ -1,6 +1,6 @@
 /* What people are asked and answer, by the methods of the control socket. */
-#include "service/control/control_method.h"
 #include "service/control/query_log_store.h"
+#include "tests/unit/control_asked.h"
 
 #define LOG_MODULE "test"
 #include "base/log.h"
@@ -77,24 +77,6 @@ static int tear_down(void **state)
     return 0;
 }
 
-/* The result; the error where there is none. */
-static cJSON *ask(struct lab *lab, const char *method, const char *params)
-{
-    char line[256];
-    snprintf(line, sizeof(line), "{\"method\":\"%s\",\"params\":{%s}}", method, params);
-    struct control_reply reply = control_answer(&lab->context, line, strlen(line));
-    cJSON_Delete(reply.params);
-    cJSON *result = cJSON_DetachItemFromObject(reply.answer, reply.has_failed ? "error" : "result");
-    cJSON_Delete(reply.answer);
-    assert_non_null(result);
-    /* As it is sent: some figures of ours are raw text until then. */
-    char *text = cJSON_PrintUnformatted(result);
-    cJSON_Delete(result);
-    result = cJSON_Parse(text);
-    cJSON_free(text);
-    return result;
-}
-
 static const cJSON *at(const cJSON *object, const char *name)
 {
     const cJSON *item = cJSON_GetObjectItem(object, name);
@@ -111,7 +93,7 @@ static void assert_text(const cJSON *object, const char *name, const char *expec
 static void assert_refused(struct lab *lab, const char *method, const char *params,
                            const char *code, const char *words_of_it)
 {
-    cJSON *error = ask(lab, method, params);
+    cJSON *error = control_asked(&lab->context, method, params);
     assert_text(error, "code", code);
     assert_non_null(strstr(cJSON_GetStringValue(at(error, "message")), words_of_it));
     cJSON_Delete(error);
@@ -120,7 +102,7 @@ static void assert_refused(struct lab *lab, const char *method, const char *para
 static void test_before_anybody_was_asked(void **state)
 {
     struct lab *lab = *state;
-    cJSON *result = ask(lab, "consent", "");
+    cJSON *result = control_asked(&lab->context, "consent", "");
 
     assert_text(result, "state", "none");
     assert_true(cJSON_IsTrue(at(result, "is_required")));
@@ -141,7 +123,7 @@ static void test_given(void **state)
     struct lab *lab = *state;
 
     consent_set_terms(lab->consent, "DE", true, true);
-    cJSON *result = ask(lab, "consent.give", "\"version\":3");
+    cJSON *result = control_asked(&lab->context, "consent.give", "\"version\":3");
     const cJSON *event = at(result, "event");
     char today[16];
     time_t at_s = time(NULL);
@@ -157,7 +139,7 @@ static void test_given(void **state)
     assert_true(cJSON_IsFalse(at(at(result, "log"), "needs_consent")));
     assert_text(at(result, "log"), "mode", "blocked");
     cJSON_Delete(result);
-    result = ask(lab, "log", "");
+    result = control_asked(&lab->context, "log", "");
     assert_int_equal(cJSON_GetArraySize(at(result, "log")), 0);
     cJSON_Delete(result);
 }
@@ -166,9 +148,9 @@ static void test_withdrawn(void **state)
 {
     struct lab *lab = *state;
 
-    cJSON_Delete(ask(lab, "consent.give", "\"version\":3"));
+    cJSON_Delete(control_asked(&lab->context, "consent.give", "\"version\":3"));
     assert_non_null(query_log_add(lab->log));
-    cJSON *result = ask(lab, "consent.withdraw", "");
+    cJSON *result = control_asked(&lab->context, "consent.withdraw", "");
     assert_text(result, "state", "withdrawn");
     assert_int_equal(cJSON_GetArraySize(at(result, "history")), 2);
     assert_null(query_log_add(lab->log)); /* at once */
@@ -203,7 +185,7 @@ static void test_nothing_is_wanted(void **state)
     struct lab *lab = *state;
 
     consent_set_terms(lab->consent, NULL, true, false);
-    cJSON *result = ask(lab, "status", "");
+    cJSON *result = control_asked(&lab->context, "status", "");
     assert_true(cJSON_IsFalse(at(at(result, "log"), "needs_consent")));
     assert_text(at(result, "log"), "consent", "none");
     cJSON_Delete(result);

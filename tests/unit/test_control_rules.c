@@ -1,5 +1,5 @@
 /* What a user decides in passing, by the methods of the control socket. */
-#include "service/control/control_method.h"
+#include "tests/unit/control_asked.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -84,20 +84,6 @@ static int set_up(void **state)
     return 0;
 }
 
-/* The result; the whole answer where there is none. */
-static cJSON *ask(struct lab *lab, const char *method, const char *params)
-{
-    char line[256];
-    snprintf(line, sizeof(line), "{\"method\":\"%s\",\"params\":{%s}}", method, params);
-    struct control_reply reply = control_answer(&lab->context, line, strlen(line));
-    cJSON_Delete(reply.params);
-    if (reply.has_failed)
-        return reply.answer;
-    cJSON *result = cJSON_DetachItemFromObject(reply.answer, "result");
-    cJSON_Delete(reply.answer);
-    return result;
-}
-
 static const char *text_at(const cJSON *object, const char *name)
 {
     const char *text = cJSON_GetStringValue(cJSON_GetObjectItem(object, name));
@@ -108,7 +94,7 @@ static const char *text_at(const cJSON *object, const char *name)
 static void test_explain(void **state)
 {
     struct lab *lab = *state;
-    cJSON *result = ask(lab, "filter.explain", "\"host\":\"ads.example\"");
+    cJSON *result = control_asked(&lab->context, "filter.explain", "\"host\":\"ads.example\"");
     assert_string_equal(text_at(result, "verdict"), "block");
     assert_string_equal(text_at(cJSON_GetObjectItem(result, "filter"), "state"), "on");
     const cJSON *matches = cJSON_GetObjectItem(result, "matches");
@@ -123,7 +109,7 @@ static void test_explain_while_paused(void **state)
     struct lab *lab = *state;
     lab->explain_err = -ENOENT;
     lab->paused_until_s = CONTROL_FOR_EVER;
-    cJSON *result = ask(lab, "filter.explain", "\"host\":\"ads.example\"");
+    cJSON *result = control_asked(&lab->context, "filter.explain", "\"host\":\"ads.example\"");
     assert_string_equal(text_at(result, "verdict"), "none");
     assert_string_equal(text_at(cJSON_GetObjectItem(result, "filter"), "state"), "paused");
     cJSON_Delete(result);
@@ -132,31 +118,31 @@ static void test_explain_while_paused(void **state)
 static void test_pause_and_resume(void **state)
 {
     struct lab *lab = *state;
-    cJSON *result = ask(lab, "pause", "\"seconds\":60");
+    cJSON *result = control_asked(&lab->context, "pause", "\"seconds\":60");
     const cJSON *filter = cJSON_GetObjectItem(result, "filter");
     assert_string_equal(text_at(filter, "state"), "paused");
     assert_true(llabs(lab->paused_until_s - (int64_t)time(NULL) - 60) <= 2);
     assert_true(cJSON_GetObjectItem(filter, "paused_left_ms")->valuedouble <= 60000);
     cJSON_Delete(result);
-    result = ask(lab, "pause", "");
+    result = control_asked(&lab->context, "pause", "");
     assert_true(lab->paused_until_s == CONTROL_FOR_EVER);
     filter = cJSON_GetObjectItem(result, "filter");
     assert_true(cJSON_IsNull(cJSON_GetObjectItem(filter, "paused_until")));
     cJSON_Delete(result);
-    cJSON_Delete(ask(lab, "resume", ""));
+    cJSON_Delete(control_asked(&lab->context, "resume", ""));
     assert_int_equal(lab->paused_until_s, 0);
 }
 
 static void test_a_name(void **state)
 {
     struct lab *lab = *state;
-    cJSON *result = ask(lab, "filter.allow", "\"name\":\"A.Example.\"");
+    cJSON *result = control_asked(&lab->context, "filter.allow", "\"name\":\"A.Example.\"");
     assert_string_equal(lab->rule, "a.example");
     assert_true(lab->rule_until_s == CONTROL_FOR_EVER);
     const cJSON *rules = cJSON_GetObjectItem(cJSON_GetObjectItem(result, "filter"), "rules");
     assert_string_equal(text_at(cJSON_GetArrayItem(rules, 0), "verdict"), "allow");
     cJSON_Delete(result);
-    cJSON_Delete(ask(lab, "pause", "\"name\":\"192.0.2.7\",\"seconds\":60"));
+    cJSON_Delete(control_asked(&lab->context, "pause", "\"name\":\"192.0.2.7\",\"seconds\":60"));
     assert_string_equal(lab->rule, "192.0.2.7");
     assert_true(lab->rule_until_s < CONTROL_FOR_EVER);
     assert_int_equal(lab->paused_until_s, 0);
@@ -177,10 +163,10 @@ static void test_errors(void **state)
         {"filter.explain", "", "bad_params"},
     };
     for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
-        cJSON *answer = ask(*state, rows[i].method, rows[i].params);
-        const cJSON *error = cJSON_GetObjectItem(answer, "error");
+        const struct lab *lab = *state;
+        cJSON *error = control_asked(&lab->context, rows[i].method, rows[i].params);
         assert_string_equal(text_at(error, "code"), rows[i].code);
-        cJSON_Delete(answer);
+        cJSON_Delete(error);
     }
 }
 
