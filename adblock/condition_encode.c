@@ -86,6 +86,8 @@ static int hash_order(const void *a, const void *b)
 
 static bool is_host(struct slice name)
 {
+    if (slice_starts(name, SLICE(".")) || slice_ends(name, SLICE(".")))
+        return false;
     for (size_t i = 0; i < name.size; i++) {
         char c = name.data[i];
         if (!char_is_alnum(c) && !strchr("-_.[]:", c) && !(c & 0x80))
@@ -101,8 +103,6 @@ static int encode_host(struct encoding *encoding, struct slice name, bool is_not
     if (slice_ends(name, SLICE(".*"))) {
         name.size -= 2;
         seed ^= CONDITION_ENTITY_SALT;
-    } else if (slice_ends(name, SLICE("."))) {
-        name.size--;
     }
     if (!is_host(name))
         return refuse(encoding, "a domain that cannot be read");
@@ -139,8 +139,6 @@ static int encode_hosts(struct encoding *encoding, struct slice value, bool may_
         bool is_not = slice_starts(name, SLICE("~"));
         if (is_not && !may_negate)
             return refuse(encoding, "a domain that cannot be negated");
-        if (name.size == 0)
-            continue;
         int err = encode_host(encoding, slice_from(name, is_not), is_not);
         if (err < 0)
             return err;
@@ -148,8 +146,6 @@ static int encode_hosts(struct encoding *encoding, struct slice value, bool may_
     if (encoding->conditions->failed)
         return -ENOMEM;
     struct condition_hosts *hosts = (struct condition_hosts *)head(encoding);
-    if (hosts->head.count == 0)
-        return refuse(encoding, "no domain");
     qsort(hosts->items, hosts->head.count, sizeof(hosts->items[0]), hash_order);
     drop_twins(encoding, hosts);
     return 0;
