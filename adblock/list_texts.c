@@ -44,20 +44,31 @@ static int complain_size(struct complaint *complaint, const char *name, const ch
                     "too large (a list may have 64 MiB, all together 256 MiB); leave it out");
 }
 
+static int check_file(int fd, struct stat *ret)
+{
+    struct stat file = {0};
+    if (fstat(fd, &file) < 0)
+        return -errno;
+    if (S_ISDIR(file.st_mode))
+        return -EISDIR;
+    if (!S_ISREG(file.st_mode))
+        return -EINVAL; /* /dev/zero, or a pipe that never ends */
+    if (file.st_size > FILTER_TEXT_MAX_BYTES)
+        return -EFBIG;
+    *ret = file;
+    return 0;
+}
+
+/* A descriptor at the file's beginning, or < 0. */
 static int open_file(const char *path, struct stat *ret)
 {
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-    int err = fd < 0 || fstat(fd, ret) < 0 ? -errno : 0;
-    if (err == 0 && S_ISDIR(ret->st_mode))
-        err = -EISDIR;
-    if (err == 0 && !S_ISREG(ret->st_mode))
-        err = -EINVAL; /* /dev/zero, or a pipe that never ends */
-    if (err == 0 && ret->st_size > FILTER_TEXT_MAX_BYTES)
-        err = -EFBIG;
+    if (fd < 0)
+        return -errno;
+    int err = check_file(fd, ret);
     if (err == 0)
         return fd;
-    if (fd >= 0)
-        close(fd);
+    close(fd);
     return err;
 }
 
@@ -220,7 +231,7 @@ static int add_names(struct list_texts *texts, const char *title, const char *co
 /* Not mapped: a file that is cut short under a mapping would kill us. */
 static void read_psl(struct list_texts *texts)
 {
-    struct stat file;
+    struct stat file = {0};
     _close_fd_ int fd = open_file(FILTER_PSL_PATH, &file);
     _free_ char *text = fd >= 0 ? malloc((size_t)file.st_size + 1) : NULL;
     ssize_t size = text ? whole_read(fd, text, (size_t)file.st_size, 0) : -1;
