@@ -15,9 +15,10 @@
 #include <netinet/tcp.h>
 #include <stdlib.h>
 #include <sys/socket.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
-enum { RETRY_MS = 5, WRITE_SPANS_MAX = 64 };
+enum { RETRY_MS = 5, WRITE_SPANS_MAX = 64, READ_CHUNKS_MAX = 4 };
 
 struct socket_stream {
     struct stream stream;
@@ -29,6 +30,7 @@ struct socket_stream {
     int read_err; /* what peek says after the unread bytes: ERR_EOF or why it broke; 0 while open */
     int write_err;    /* 0 while writing works */
     bool is_readable; /* the kernel had bytes, an end or an error when it was last asked */
+    bool is_busy;     /* the last read came back full */
     bool is_ending;   /* it said that something other than bytes is behind what there is to read */
     bool wants_room;  /* a write was cut short */
     bool is_finished; /* our FIN is sent */
@@ -81,29 +83,74 @@ static void end_reading(struct socket_stream *socket, int err)
     socket->is_readable = false;
 }
 
-static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_t size,
-                       size_t asked)
+/* Where one read goes. */
+struct reading {
+    struct chunk *chunks[READ_CHUNKS_MAX];
+    struct iovec parts[READ_CHUNKS_MAX];
+    int count;
+    size_t asked;
+};
+
+/* While reads come back full they grow: the kernel acknowledges each of them on its own, and an
+ * acknowledgement costs as much as the copy. */
+static void prepare(struct socket_stream *socket, struct reading *reading)
 {
-    if (size > 0) {
-        if (keep_bytes(&socket->unread, chunk, (size_t)size) < 0) {
-            end_reading(socket, -ENOMEM);
-            return;
-        }
-        /* A short read emptied the kernel's queue, and whatever comes now is told. Of what is left
-         * there nobody will tell again: an owner that goes on only when woken is woken, but not to
-         * read ahead of what it can pass on. */
-        bool is_little = buf_size(&socket->unread) < CHUNK_LARGE_BYTES + (size_t)size;
-        socket->is_readable = (size_t)size == asked || socket->is_ending;
-        if (socket->is_ending || (socket->is_readable && is_little))
-            stream_signal(&socket->stream);
-        return;
+    size_t room = buf_room(&socket->unread);
+    size_t held = buf_size(&socket->unread);
+    size_t share = chunk_pool_share(socket->unread.pool);
+    size_t size = share < CHUNK_LARGE_BYTES ? CHUNK_SMALL_BYTES : CHUNK_LARGE_BYTES;
+    int most = socket->is_busy ? READ_CHUNKS_MAX : 1;
+    while (reading->count < most && room > 0 && (held == 0 || held + size <= share)) {
+        struct chunk *chunk = chunk_new(socket->unread.pool, size);
+        if (!chunk)
+            break;
+        size_t part = size < STREAM_PIECE_BYTES ? size : STREAM_PIECE_BYTES;
+        if (part > room)
+            part = room;
+        reading->chunks[reading->count] = chunk;
+        reading->parts[reading->count++] = (struct iovec){chunk->data, part};
+        reading->asked += part;
+        room -= part;
+        held += size;
     }
-    int err = size < 0 ? -errno : ERR_EOF;
-    chunk_unref(chunk);
+    if (reading->count == 0 && held == 0)
+        try_again_soon(socket);
+}
+
+/* Takes the chunks. */
+static int keep(struct socket_stream *socket, const struct reading *reading, size_t size)
+{
+    int err = 0;
+    for (int i = 0; i < reading->count; i++) {
+        size_t part = reading->parts[i].iov_len < size ? reading->parts[i].iov_len : size;
+        if (part == 0 || err < 0)
+            chunk_unref(reading->chunks[i]);
+        else
+            err = keep_bytes(&socket->unread, reading->chunks[i], part);
+        size -= part;
+    }
+    return err;
+}
+
+static void after_bytes(struct socket_stream *socket, size_t size, size_t asked)
+{
+    /* A short read emptied the kernel's queue, and whatever comes now is told. Of what is left
+     * there nobody will tell again: an owner that goes on only when woken is woken, but not to
+     * read ahead of what it can pass on. */
+    bool is_little = buf_size(&socket->unread) < CHUNK_LARGE_BYTES + size;
+    socket->is_busy = size == asked;
+    socket->is_readable = size == asked || socket->is_ending;
+    if (socket->is_ending || (socket->is_readable && is_little))
+        stream_signal(&socket->stream);
+}
+
+static void after_none(struct socket_stream *socket, int err)
+{
     if (err == -EINTR) {
         stream_signal(&socket->stream);
         return;
     }
+    socket->is_busy = false;
     if (err == -EAGAIN) {
         err = socket->is_ending ? socket_error(socket->fd) : 0;
         socket->is_readable = socket->is_ending = false;
@@ -118,22 +165,19 @@ static void after_read(struct socket_stream *socket, struct chunk *chunk, ssize_
 
 static void read_once(struct socket_stream *socket)
 {
-    size_t room = buf_room(&socket->unread);
-    size_t held = buf_size(&socket->unread);
-    size_t share = chunk_pool_share(socket->unread.pool);
-    size_t size = share < CHUNK_LARGE_BYTES ? CHUNK_SMALL_BYTES : CHUNK_LARGE_BYTES;
-    if (room == 0 || (held > 0 && held + size > share))
+    struct reading reading = {.count = 0};
+    prepare(socket, &reading);
+    if (reading.count == 0)
         return;
-    struct chunk *chunk = chunk_new(socket->unread.pool, size);
-    if (!chunk) {
-        if (held == 0)
-            try_again_soon(socket);
-        return;
-    }
-    size_t asked = size < STREAM_PIECE_BYTES ? size : STREAM_PIECE_BYTES;
-    if (asked > room)
-        asked = room;
-    after_read(socket, chunk, recv(socket->fd, chunk->data, asked, 0), asked);
+    ssize_t size = readv(socket->fd, reading.parts, reading.count);
+    int err = size > 0 ? 0 : size < 0 ? -errno : ERR_EOF;
+    int kept = keep(socket, &reading, size > 0 ? (size_t)size : 0);
+    if (err < 0)
+        after_none(socket, err);
+    else if (kept < 0)
+        end_reading(socket, kept);
+    else
+        after_bytes(socket, (size_t)size, reading.asked);
 }
 
 static int socket_peek(struct stream *stream, struct span *ret, int max)

@@ -158,6 +158,19 @@ static void test_small_reads_while_memory_is_short(void **state)
     settle(f);
 }
 
+static void test_reads_grow_while_they_come_back_full(void **state)
+{
+    enum { SIZE = 4 * CHUNK_SMALL_BYTES };
+    static char data[SIZE], got[SIZE];
+    struct fixture *f = *state;
+    chunk_pool_set_limit(loop_chunks(f->loop), 256 * 1024); /* for small chunks */
+    send_all(f->peer, data, SIZE);
+    wait_for_wake(f);
+    assert_int_equal(stream_gather(f->stream, got, SIZE), CHUNK_SMALL_BYTES);
+    stream_consume(f->stream, CHUNK_SMALL_BYTES);
+    assert_int_equal(stream_gather(f->stream, got, SIZE), SIZE - CHUNK_SMALL_BYTES);
+}
+
 /* The first half of an answer and the end behind it come at once. */
 static void test_the_end_comes_with_the_bytes(void **state)
 {
@@ -388,6 +401,8 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_more_than_one_read_was_there, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_urgent_data_holds_nothing_up, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_small_reads_while_memory_is_short, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_reads_grow_while_they_come_back_full, set_up,
+                                        tear_down),
         cmocka_unit_test_setup_teardown(test_the_end_comes_with_the_bytes, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_holds_nothing_while_idle, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_large_reads_stay_in_their_chunk, set_up, tear_down),
