@@ -31,6 +31,12 @@ static void reply(const uint8_t *data, size_t size, const struct dns_question *q
            dns_message_query(1, question->name, question->qtype, to, sizeof(to)) > 0);
 }
 
+static bool is_whole_name(const struct dns_reader *reader, const struct dns_record *record)
+{
+    struct dns_reader inside = {reader->data, reader->size, record->data_at};
+    return dns_skip_name(&inside) == 0 && inside.at == record->data_at + record->data_size;
+}
+
 /* ldns goes on behind what it knows of a record, where the record's length says otherwise, and then
  * reads the rest of the message out of step: only of these types does it say the truth, and where
  * it finds as many bytes in each as that has. */
@@ -45,8 +51,10 @@ static bool is_read_in_step(const uint8_t *data, size_t size, const ldns_rr_list
         ldns_rr_type type = ldns_rr_get_type(ldns_rr_list_rr(answers, i));
         if (dns_read_record(&reader, &record) < 0 || record.type != type)
             return false;
-        if (type != LDNS_RR_TYPE_CNAME && !(type == LDNS_RR_TYPE_A && record.data_size == 4) &&
-            !(type == LDNS_RR_TYPE_AAAA && record.data_size == 16))
+        bool is_in_step = (type == LDNS_RR_TYPE_CNAME && is_whole_name(&reader, &record)) ||
+                          (type == LDNS_RR_TYPE_A && record.data_size == 4) ||
+                          (type == LDNS_RR_TYPE_AAAA && record.data_size == 16);
+        if (!is_in_step)
             return false;
     }
     return true;
