@@ -26,7 +26,7 @@ def servers(lab):
 
 
 # 200 handshakes at once, in a sanitized build on a busy machine, take longer than people wait.
-PATIENCE = "timeouts: {connect: 60s, dial: 60s}\n"
+PATIENCE = "timeouts: {connect: 300s, dial: 300s}\n"
 
 
 def everything(lab, upstream, families=(WEB4, WEB6)):
