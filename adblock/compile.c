@@ -245,8 +245,8 @@ void compile_run(struct compile *compile)
         snprintf(compile->problem.text, sizeof(compile->problem.text),
                  "the process that compiles the lists was killed, perhaps for lack of memory");
     /* No room, a folder that cannot be written; or nothing is in force yet. */
-    bool is_told = compile->problem.text[0] || err == -ECANCELED;
-    if (err < 0 && (!is_told || (err == -ECHILD && !compile->former)))
+    bool is_told = compile->problem.text[0] != '\0';
+    if (err < 0 && !is_cancelled(compile) && (!is_told || (err == -ECHILD && !compile->former)))
         in_place(compile);
 }
 

@@ -310,9 +310,12 @@ static struct slice without_escapes(struct slice value, char to[ANSWER_MAX])
     if (!slice_has(value, '\\') || value.size > ANSWER_MAX)
         return value;
     for (size_t i = 0; i < value.size; i++) {
-        bool is_escape = value.data[i] == '\\' && i + 1 < value.size && value.data[i + 1] == ',';
-        if (!is_escape)
-            to[size++] = value.data[i];
+        char next = i + 1 < value.size ? value.data[i + 1] : '\0';
+        if (value.data[i] == '\\' && next == ',')
+            continue;
+        to[size++] = value.data[i];
+        if (value.data[i] == '\\' && next == '\\')
+            to[size++] = value.data[++i];
     }
     return (struct slice){to, size};
 }

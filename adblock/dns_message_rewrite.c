@@ -25,7 +25,8 @@ static bool is_supported(uint16_t type)
     return false;
 }
 
-/* A text that is one string: rules have it as it is, zone files in quotes. */
+/* A text that is one string: rules have it as it is, zone files in quotes (what has none there is
+ * taken for one string, too). */
 static int write_string(struct slice text, uint8_t to[RDATA_MAX_BYTES])
 {
     if (text.size > UINT8_MAX)

@@ -72,7 +72,10 @@ static void fail(struct fetch_job *job, int err, const char *why)
         return; /* the first reason is the right one */
     job->result.err = err;
     /* However long the URL is, the reason has its place. */
-    snprintf(job->result.text, sizeof(job->result.text), "%.140s: %.110s", job->url, why);
+    const size_t room = sizeof(job->result.text) - sizeof(": ");
+    size_t why_size = strnlen(why, room / 2);
+    snprintf(job->result.text, sizeof(job->result.text), "%.*s: %.*s", (int)(room - why_size),
+             job->url, (int)why_size, why);
 }
 
 static void tell(struct fetch_job *job)

@@ -5,7 +5,7 @@
 
 #include "adblock/image.h"
 
-enum { IMAGE_ALIGNMENT = 64, IMAGE_VERSION = 5 };
+enum { IMAGE_ALIGNMENT = 64, IMAGE_VERSION = 6 };
 
 #define IMAGE_MAGIC "ATLFILT" /* with its end */
 

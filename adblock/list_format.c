@@ -43,10 +43,11 @@ const char *list_format_refusal(struct slice text)
     return is_binary(text) ? "not text; look at what the address really serves" : NULL;
 }
 
+/* Remarks aside. */
 static bool has_word(struct slice text, struct slice wanted)
 {
     struct slice word;
-    while (slice_word(&text, &word))
+    while (slice_word(&text, &word) && word.data[0] != '#' && word.data[0] != ';')
         if (slice_equals_fold(word, wanted))
             return true;
     return false;

@@ -25,9 +25,11 @@ static struct slice without_comment(struct slice line)
 {
     bool is_quoted = false;
     for (size_t i = 0; i < line.size; i++) {
-        if (line.data[i] == '"')
+        if (line.data[i] == '\\')
+            i++;
+        else if (line.data[i] == '"')
             is_quoted = !is_quoted;
-        if (line.data[i] == ';' && !is_quoted)
+        else if (line.data[i] == ';' && !is_quoted)
             return slice_until(line, i);
     }
     return line;
@@ -170,7 +172,9 @@ static unsigned depth_behind(unsigned depth, struct slice line)
 {
     bool is_quoted = false;
     for (size_t i = 0; i < line.size; i++) {
-        if (line.data[i] == '"')
+        if (line.data[i] == '\\')
+            i++;
+        else if (line.data[i] == '"')
             is_quoted = !is_quoted;
         else if (line.data[i] == '(' && !is_quoted)
             depth++;

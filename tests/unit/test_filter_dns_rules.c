@@ -187,6 +187,8 @@ static const struct row rows[] = {
      REWRITE},
     {"$TTL 1\n*.o.org CNAME rpz-passthru.\nbad.o.org CNAME .\n", "bad.o.org", A, NULL, NULL, NULL,
      BLOCK},
+    {"$TTL 1\no.org TXT \"say \\\"hi :-(\"\nbad.org CNAME .\n", "bad.org", A, NULL, NULL, NULL,
+     BLOCK},
     {"$TTL 1\no.org TXT \"sorry :-(\"\nbad.org CNAME .\n", "bad.org", A, NULL, NULL, NULL, BLOCK},
     {"@ SOA a. b. ( 1 ; one)\n2 3 4 5 )\nbad.org CNAME .\n", "bad.org", A, NULL, NULL, NULL, BLOCK},
 };

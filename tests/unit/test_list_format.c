@@ -34,6 +34,8 @@ static void test_formats(void **state)
     check("cache-size=1000\naddress=/a.example/0.0.0.0\n", FILTER_DNSMASQ);
     check("a.example cname .\n*.a.example cname .\n", FILTER_RPZ);
     check("@ 1h IN SOA @ a. (\n 1 ; serial\n 2\n 3\n 4\n 5 )\nb.example CNAME .\n", FILTER_RPZ);
+    check("a.example # cname t.example\nb.example # CNAME t.example\nc.example\n", FILTER_DOMAINS);
+    check("a.example # CNAME t.example\nb.example\n", FILTER_ADBLOCK);
     check("! what CNAME names hide\n||a.example^\n", FILTER_ADBLOCK);
     check("@@||a.example^ SOA\n", FILTER_ADBLOCK);
     check("! x\n||a.example^\n", FILTER_ADBLOCK);
