@@ -31,9 +31,9 @@ static int keep_without_copy(struct buf *to, struct chunk *chunk, size_t at, siz
     return kept == (ssize_t)size ? 0 : -ENOMEM;
 }
 
-int keep_bytes(struct buf *to, struct chunk *chunk, size_t size)
+int keep_bytes(struct buf *to, struct chunk *chunk, size_t size, bool is_waiting)
 {
-    size_t repack = buf_size(to) ? REPACK_WAITING_BYTES : REPACK_BYTES;
+    size_t repack = is_waiting ? REPACK_WAITING_BYTES : REPACK_BYTES;
     ssize_t copied = size <= repack ? buf_put(to, chunk->data, size) : 0;
     size_t done = copied > 0 ? (size_t)copied : 0;
     if (done < size)

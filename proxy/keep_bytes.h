@@ -5,8 +5,9 @@
 
 #include "base/buf.h"
 
-/* The first `size` bytes of `chunk`, for which `to` has room; takes the chunk. 0, or -ENOMEM and
+/* The first `size` bytes of `chunk`, for which `to` has room; takes the chunk. `is_waiting`: older
+ * bytes waited before this read, their reader slows the flow down. 0, or -ENOMEM and
  * the bytes are lost; the chunk pool's limit alone is no reason for that. */
-int keep_bytes(struct buf *to, struct chunk *chunk, size_t size);
+int keep_bytes(struct buf *to, struct chunk *chunk, size_t size, bool is_waiting);
 
 #endif

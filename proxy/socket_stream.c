@@ -120,13 +120,14 @@ static void prepare(struct socket_stream *socket, struct reading *reading)
 /* Takes the chunks. */
 static int keep(struct socket_stream *socket, const struct reading *reading, size_t size)
 {
+    bool is_waiting = buf_size(&socket->unread) > 0;
     int err = 0;
     for (int i = 0; i < reading->count; i++) {
         size_t part = reading->parts[i].iov_len < size ? reading->parts[i].iov_len : size;
         if (part == 0 || err < 0)
             chunk_unref(reading->chunks[i]);
         else
-            err = keep_bytes(&socket->unread, reading->chunks[i], part);
+            err = keep_bytes(&socket->unread, reading->chunks[i], part, is_waiting);
         size -= part;
     }
     return err;

@@ -191,7 +191,7 @@ static void read_text(struct tls_stream *tls)
     }
     if (size == 0)
         chunk_unref(chunk);
-    else if (keep_bytes(&tls->unread, chunk, size) < 0)
+    else if (keep_bytes(&tls->unread, chunk, size, buf_size(&tls->unread) > 0) < 0)
         tls->read_err = -ENOMEM;
     if (result <= 0)
         end_reading(tls, result);

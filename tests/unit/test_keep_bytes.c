@@ -1,5 +1,7 @@
 #include "proxy/keep_bytes.h"
 
+#include "base/stream.h"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -54,7 +56,7 @@ static struct span last_span(struct fixture *f)
 static void test_few_bytes_do_not_pin_a_large_chunk(void **state)
 {
     struct fixture *f = *state;
-    assert_int_equal(keep_bytes(&f->buf, read_chunk(f, 4096), 4096), 0);
+    assert_int_equal(keep_bytes(&f->buf, read_chunk(f, 4096), 4096, false), 0);
     assert_true(chunk_pool_stats(f->pool).used_bytes < 8192);
     assert_int_equal(buf_size(&f->buf), 4096);
 }
@@ -63,8 +65,21 @@ static void test_many_bytes_are_not_copied(void **state)
 {
     struct fixture *f = *state;
     struct chunk *chunk = read_chunk(f, 5000);
-    assert_int_equal(keep_bytes(&f->buf, chunk, 5000), 0);
+    assert_int_equal(keep_bytes(&f->buf, chunk, 5000, false), 0);
     assert_ptr_equal(last_span(f).chunk, chunk);
+}
+
+/* Several chunks of one read: what came behind the first did not wait. */
+static void test_one_read_stays_in_its_chunks(void **state)
+{
+    struct fixture *f = *state;
+    struct chunk *first = read_chunk(f, STREAM_PIECE_BYTES), *second = read_chunk(f, 5000);
+    struct span spans[2];
+    assert_int_equal(keep_bytes(&f->buf, first, STREAM_PIECE_BYTES, false), 0);
+    assert_int_equal(keep_bytes(&f->buf, second, 5000, false), 0);
+    assert_int_equal(buf_peek(&f->buf, spans, 2), 2);
+    assert_int_equal(spans[0].size, STREAM_PIECE_BYTES);
+    assert_ptr_equal(spans[1].chunk, second);
 }
 
 /* A flow that its reader slows down takes at most twice the memory that its bytes do. */
@@ -72,7 +87,7 @@ static void test_what_has_to_wait_is_packed(void **state)
 {
     struct fixture *f = *state;
     for (int i = 0; i < 40; i++)
-        assert_int_equal(keep_bytes(&f->buf, read_chunk(f, 5000), 5000), 0);
+        assert_int_equal(keep_bytes(&f->buf, read_chunk(f, 5000), 5000, i > 0), 0);
     assert_int_equal(buf_size(&f->buf), 200000);
     assert_true(chunk_pool_stats(f->pool).used_bytes < 2 * 200000 + CHUNK_LARGE_BYTES);
 }
@@ -85,7 +100,7 @@ static void test_at_the_limit_of_the_pool(void **state)
     for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
         struct chunk *chunk = read_chunk(f, sizes[i]);
         chunk_pool_set_limit(f->pool, chunk_pool_stats(f->pool).used_bytes);
-        assert_int_equal(keep_bytes(&f->buf, chunk, sizes[i]), 0);
+        assert_int_equal(keep_bytes(&f->buf, chunk, sizes[i], false), 0);
         assert_int_equal(buf_size(&f->buf), sizes[i]);
         buf_consume(&f->buf, sizes[i]);
         chunk_pool_set_limit(f->pool, LIMIT);
@@ -97,6 +112,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_few_bytes_do_not_pin_a_large_chunk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_many_bytes_are_not_copied, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_one_read_stays_in_its_chunks, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_what_has_to_wait_is_packed, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_at_the_limit_of_the_pool, set_up, tear_down),
     };
