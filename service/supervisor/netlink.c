@@ -61,13 +61,14 @@ struct nlmsghdr *netlink_message(void *buffer, uint16_t type, uint16_t flags, si
     return message;
 }
 
-/* Does the conversation end in these messages? */
+/* Does this conversation end in these messages? Others that broke off may have left theirs. */
 static bool has_end(const struct netlink *netlink, size_t size)
 {
     const struct nlmsghdr *message = (const struct nlmsghdr *)(const void *)netlink->buffer;
     int left = (int)size;
     for (; mnl_nlmsg_ok(message, left); message = mnl_nlmsg_next(message, &left))
-        if (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR)
+        if (message->nlmsg_seq == netlink->sequence &&
+            (message->nlmsg_type == NLMSG_DONE || message->nlmsg_type == NLMSG_ERROR))
             return true;
     return false;
 }

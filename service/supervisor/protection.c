@@ -307,7 +307,11 @@ static void on_links(void *owner)
     struct links before = protection->links;
     if (!protection->is_armed)
         return;
-    if (survey(protection, &error) < 0 || links_are_equal(&before, &protection->links))
+    if (survey(protection, &error) < 0) {
+        log_warning("%s", error.text);
+        return;
+    }
+    if (links_are_equal(&before, &protection->links))
         return;
     log_info("network devices or addresses changed devices=%zu networks=%zu",
              protection->links.device_count, protection->links.onlink_count);

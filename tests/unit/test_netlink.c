@@ -6,6 +6,7 @@
 #include <linux/rtnetlink.h>
 #include <setjmp.h>
 #include <stdarg.h>
+#include <stdbool.h>
 
 #include <cmocka.h>
 
@@ -65,6 +66,35 @@ static void test_a_list_that_broke_off(void **state)
     netlink_close(netlink);
 }
 
+static bool is_deaf; /* the next answer is not heard: no memory for it */
+
+ssize_t __real_mnl_socket_recvfrom(const struct mnl_socket *socket, void *to, size_t size);
+ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *to, size_t size);
+ssize_t __wrap_mnl_socket_recvfrom(const struct mnl_socket *socket, void *to, size_t size)
+{
+    if (!is_deaf)
+        return __real_mnl_socket_recvfrom(socket, to, size);
+    is_deaf = false;
+    errno = ENOBUFS;
+    return -1;
+}
+
+/* What nobody heard is not the answer to the question after the next one. */
+static void test_an_answer_that_was_not_heard(void **state)
+{
+    struct netlink *netlink;
+    int count;
+
+    (void)state;
+    assert_int_equal(netlink_open(NETLINK_ROUTE, &netlink), 0);
+    is_deaf = true;
+    assert_int_equal(ask_for_device(netlink, 1, &count), -ENOBUFS);
+    assert_true(ask_for_device(netlink, 1, &count) <= 0);
+    assert_int_equal(ask_for_device(netlink, 1, &count), 0);
+    assert_int_equal(count, 1);
+    netlink_close(netlink);
+}
+
 static void test_a_refusal_ends_it(void **state)
 {
     struct netlink *netlink;
@@ -82,6 +112,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_a_list_that_broke_off),
+        cmocka_unit_test(test_an_answer_that_was_not_heard),
         cmocka_unit_test(test_a_refusal_ends_it),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
