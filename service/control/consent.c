@@ -191,11 +191,14 @@ int consent_give(struct consent *consent, uid_t uid, int64_t at_s)
 }
 
 /* Leaves nothing that could be read as a yes, but something, so that nobody thinks that nothing was
- * said. To put the record aside needs no room; where there is none, an empty one does as well. */
+ * said. To put the record aside needs no room, and once is enough; where there is none, an empty
+ * one does as well. */
 static int spoil_record(const struct consent *consent)
 {
     int err = kept_file_put_aside(consent->file);
-    return err == -ENOENT ? kept_file_write(consent->file, "", 0) : err;
+    if (err != -ENOENT)
+        return err;
+    return kept_file_was_put_aside(consent->file) ? 0 : kept_file_write(consent->file, "", 0);
 }
 
 /* A full disk must not keep a consent alive that was withdrawn, nor a log that nobody needs to be

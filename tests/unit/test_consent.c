@@ -376,15 +376,20 @@ static void test_a_full_disk_and_a_kill(void **state)
     struct lab *lab = *state;
     struct rlimit before;
 
+    struct stat kept;
+
     assert_int_equal(consent_give(lab->consent, USER, AT), 0);
     forbid_writing(&before);
-    assert_true(consent_withdraw(lab->consent, USER, AT) < 0);
+    for (int i = 0; i < 3; i++)
+        assert_true(consent_withdraw(lab->consent, USER, AT) < 0);
     setrlimit(RLIMIT_FSIZE, &before);
     restart(lab, &text1);
     assert_state(lab, CONSENT_DAMAGED, false);
     consent_set_terms(lab->consent, "US", false, true);
     assert_state(lab, CONSENT_DAMAGED, false); /* obeyed also where nobody needs to be asked */
     assert_int_equal(consent_withdraw(lab->consent, USER, AT), 0);
+    assert_int_equal(fstatat(lab->dir_fd, "consent.damaged", &kept, 0), 0);
+    assert_true(kept.st_size > 0); /* what was said before */
     restart(lab, &text1);
     assert_state(lab, CONSENT_WITHDRAWN, false);
 }
