@@ -28,7 +28,8 @@ struct quic_watch {
 void quic_watch_done(struct quic_watch *watch);
 
 /* Does another connection begin with this datagram, while the hello of one is not whole yet? That
- * one is not judged any more, so what was held for it has to go; its client begins anew. */
+ * one is not judged any more, so what was held for it has to go; its client sends it again. (Two
+ * that come at the same time, each in pieces, cost each other a retransmission.) */
 bool quic_watch_abandons(const struct quic_watch *watch, const struct endpoint *peer,
                          const void *data, size_t size);
 /* One datagram of the caller, which may be of any protocol. */
