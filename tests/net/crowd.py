@@ -36,7 +36,10 @@ def run(socks, size, enough, until):
     while not until():
         for fd, _ in poll.poll(0.05, 256):
             one = by_fd[fd]
-            one[1] -= len(one[0].recv(one[1]))
+            got = one[0].recv(one[1])
+            if not got:
+                sys.exit("a connection has ended")
+            one[1] -= len(got)
             if one[1] == 0:
                 one[1] = size
                 one[2] += 1

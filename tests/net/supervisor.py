@@ -162,7 +162,6 @@ def each_request_has_one_answer(lab, service):
         turn_on(service)
         with service.connect() as gone, service.connect() as client:
             gone.sendall(b'off\n')
-            time.sleep(0.1)
             client.sendall(words)
             time.sleep(0.1)
             gone.close()

@@ -47,7 +47,7 @@ def crowd_answers(lab, count, seconds):
 def beside_greedy(lab, direction):
     start(lab)
     # The crowd takes its time to gather; it counts only once it is told to.
-    greedy = lab.start(lab.host, [f"{BUILD}/bin/bench_load", direction, WEB4, str(PORT), str(GREEDY), "3600"])
+    greedy = lab.start(lab.host, [f"{BUILD}/bin/bench_load", direction, WEB4, str(PORT), str(GREEDY), "900"])
     fewest, median, most = crowd_answers(lab, CROWD, 8)
     check(greedy.poll() is None, "the greedy have gone before the end")
     print(f"        {CROWD} beside {GREEDY} {direction}: {fewest:.0f} to {most:.0f} answers, median {median:.0f}")

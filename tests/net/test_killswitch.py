@@ -49,7 +49,7 @@ def transfers(lab, atlantic):
 
 
 def kill_worker(lab):
-    """The worker killed in the middle of 50 transfers: nothing leaks, new flows work in a second"""
+    """The worker killed in the middle of 50 transfers: nothing leaks, new flows work at once"""
     servers(lab)
     lab.microsocks()
     began = time.monotonic()
@@ -66,7 +66,7 @@ def kill_worker(lab):
         check(atlantic.worker_pid() not in (0, first), "the same worker")
         running.wait(PATIENCE_SECONDS)
         time.sleep(1)
-    check(took < 1 + 5 * (usual + start), f"new flows after {took:.1f} s, otherwise {usual:.1f} s, "
+    check(took < 1 + 2 * (usual + start), f"new flows after {took:.1f} s, otherwise {usual:.1f} s, "
           f"and a start takes {start:.1f} s")
     check_no_leak(captured)
 
@@ -163,7 +163,7 @@ def older_flows(lab):
     atlantic = lab.atlantic(config(lab, [socks5()]))
     old = lab.start(lab.host, [
         sys.executable, "-c",
-        f"import socket,time\ns=socket.create_connection(('{WEB4}',25))\n"
+        f"import socket,time\ns=socket.create_connection(('{WEB4}',25), timeout=60)\n"
         "print(s.recv(100),flush=True)\n"
         "while True: s.sendall(b'old'); time.sleep(0.05)"],
         stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True)

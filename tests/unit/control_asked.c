@@ -13,6 +13,7 @@ cJSON *control_asked(const struct control_context *context, const char *method, 
 {
     char line[256];
     int size = snprintf(line, sizeof(line), "{\"method\":\"%s\",\"params\":{%s}}", method, params);
+    assert_in_range(size, 1, sizeof(line) - 1);
     struct control_reply reply = control_answer(context, line, (size_t)size);
     cJSON *result = cJSON_DetachItemFromObject(reply.answer, reply.has_failed ? "error" : "result");
 

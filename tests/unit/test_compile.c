@@ -282,9 +282,11 @@ static void test_cancelled_while_the_child_works(void **state)
     struct filter_problem problem = {""};
     pthread_t thread;
     int lock = filter_store_lock(f->fd); /* which it waits for */
+    assert_true(lock >= 0);
     assert_int_equal(pthread_create(&thread, NULL, run, compile), 0);
-    while (!has_child())
+    for (int i = 0; i < 30000 && !has_child(); i++)
         usleep(1000);
+    assert_true(has_child());
     compile_cancel(compile);
     pthread_join(thread, NULL);
     assert_int_equal(compile_result(compile, &filter, &problem), -ECANCELED);
