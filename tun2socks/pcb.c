@@ -30,6 +30,10 @@ void pcb_repair(struct tcp_pcb *pcb, uint16_t segment_size)
     /* The persist timer goes on when the probe's byte was all there was to send. */
     if (!pcb->unsent || pcb->unacked)
         pcb->persist_backoff = 0;
+    /* Each copy of the SYN counts as a loss of our answer, and too many end the connection; the
+     * client sent them while its target was dialed, and they may all arrive at once. */
+    if (pcb->state == SYN_RCVD)
+        pcb->nrtx = 0;
 }
 
 bool pcb_split(struct tcp_pcb *pcb, uint16_t size)

@@ -195,6 +195,32 @@ static void a_lost_syn_ack_is_sent_again(void **state)
     stream_abort(stream);
 }
 
+/* What it sent while its target was dialed may all arrive at once, behind a busy worker's back. */
+static void many_copies_of_the_syn_end_nothing(void **state)
+{
+    struct tun_connection *f = *state;
+    struct rig_client client;
+    struct stream *stream;
+    struct span span;
+    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
+    client_send(&client, SYN, NULL, 0);
+    f->rig.inbound_count = 0;
+    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
+    client_expect(&client, SYN | ACK, &seen);
+    for (int i = 0; i < 20; i++)
+        client_send_at(&client, client.seq - 1, SYN, NULL, 0);
+    rig_pass_ms(&f->rig, 1000);
+    rig_drain(&f->rig);
+    client.ack = seen.seq + 1;
+    client_send(&client, ACK, NULL, 0);
+    assert_int_equal(stream_peek(stream, &span, 1), 0);
+    assert_int_equal(stream_write_bytes(stream, pattern, 20000), 20000);
+    rig_turn(&f->rig);
+    client_expect(&client, ACK, &seen);
+    assert_int_equal(seen.size, 1460);
+    stream_abort(stream);
+}
+
 static void a_handshake_that_never_ends_is_given_up(void **state)
 {
     struct tun_connection *f = *state;
@@ -227,6 +253,7 @@ int main(void)
         CASE(everything_lost_for_a_while),
         CASE(a_client_that_vanished_is_given_up),
         CASE(a_lost_syn_ack_is_sent_again),
+        CASE(many_copies_of_the_syn_end_nothing),
         CASE(a_handshake_that_never_ends_is_given_up),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
