@@ -187,7 +187,8 @@ def racing(lab):
 def stale(lab):
     """Without any server, what is known serves beyond its time, for 30 seconds at once"""
     unbound = lab.dns(["brief.example. 1 IN A 192.0.2.33"])
-    lab.atlantic(config(lab, [DIRECT], dns="  timeout: 40s\n")).on()
+    dns = f"  servers: ['tls://{DNS4}#dns.example']\n  ca_file: {lab.dir}/ca.pem\n  timeout: 40s\n"
+    lab.atlantic(config(lab, [DIRECT], dns=dns)).on()
     check(short(lab, "@192.0.2.1", "brief.example") == ["192.0.2.33"], "brief.example")
     stop(unbound)
     time.sleep(1.5)
