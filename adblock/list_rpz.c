@@ -20,18 +20,34 @@ static bool is_ttl_or_class(struct slice word)
     return char_is_digit(word.data[0]);
 }
 
-/* Without the part that a comment, which no quotes hide, takes. */
+struct scan {
+    struct slice line;
+    size_t at; /* behind the last one found */
+    bool is_quoted;
+};
+
+/* The next character that stands neither in quotes, where it is text, nor behind a backslash; '\0'
+ * at the end. */
+static char next_plain(struct scan *scan)
+{
+    while (scan->at < scan->line.size) {
+        char c = scan->line.data[scan->at++];
+        if (c == '\\')
+            scan->at++;
+        else if (c == '"')
+            scan->is_quoted = !scan->is_quoted;
+        else if (!scan->is_quoted && c != '\0')
+            return c;
+    }
+    return '\0';
+}
+
 static struct slice without_comment(struct slice line)
 {
-    bool is_quoted = false;
-    for (size_t i = 0; i < line.size; i++) {
-        if (line.data[i] == '\\')
-            i++;
-        else if (line.data[i] == '"')
-            is_quoted = !is_quoted;
-        else if (line.data[i] == ';' && !is_quoted)
-            return slice_until(line, i);
-    }
+    struct scan scan = {.line = line};
+    for (char c; (c = next_plain(&scan));)
+        if (c == ';')
+            return slice_until(line, scan.at - 1);
     return line;
 }
 
@@ -167,18 +183,14 @@ static void read_subject(struct slice owner, struct rule *rule, char address[ADD
     }
 }
 
-/* How many parentheses are open behind the line; in quotes they are text. */
+/* How many parentheses are open behind the line. */
 static unsigned depth_behind(unsigned depth, struct slice line)
 {
-    bool is_quoted = false;
-    for (size_t i = 0; i < line.size; i++) {
-        if (line.data[i] == '\\')
-            i++;
-        else if (line.data[i] == '"')
-            is_quoted = !is_quoted;
-        else if (line.data[i] == '(' && !is_quoted)
+    struct scan scan = {.line = line};
+    for (char c; (c = next_plain(&scan));) {
+        if (c == '(')
             depth++;
-        else if (line.data[i] == ')' && !is_quoted && depth > 0)
+        else if (c == ')' && depth > 0)
             depth--;
     }
     return depth;
