@@ -18,9 +18,8 @@ typedef void inquiries_fn(void *owner, unsigned worker, const struct ipc_message
 int inquiries_new(struct loop *loop, inquiries_fn *on_answer, void *owner, struct inquiries **ret);
 void inquiries_free(struct inquiries *inquiries); /* NULL is accepted */
 /* One answer to each, inside the call or later; none where it would come after the worker has given
- * up. `is_allowed`: the configuration has a query log
- * that shows programs; otherwise nobody knows, nor beyond 500 questions of a
- * worker in a second. */
+ * up. `is_allowed`: the configuration has a query log that shows programs; otherwise nobody knows,
+ * nor beyond 500 questions of a worker in a second. */
 void inquiries_ask(struct inquiries *inquiries, unsigned worker, const struct ipc_message *asked,
                    bool is_allowed);
 /* This worker is gone: it waits for no answer any more. */
