@@ -169,15 +169,31 @@ static void a_client_that_vanished_is_given_up(void **state)
     assert_int_equal(netstack_stats(f->rig.netstack).tcp, 0);
 }
 
+/* Another client has asked, and is answered. */
+static struct stream *admit_another(struct tun_connection *f, struct rig_client *client)
+{
+    struct stream *stream;
+    client_init(client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
+    client_send(client, SYN, NULL, 0);
+    f->rig.inbound_count = 0;
+    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
+    return stream;
+}
+
+static void assert_is_written_to(struct tun_connection *f, struct rig_client *client,
+                                 struct stream *stream)
+{
+    assert_int_equal(stream_write_bytes(stream, pattern, 20000), 20000);
+    rig_turn(&f->rig);
+    client_expect(client, ACK, &seen);
+    assert_int_equal(seen.size, 1460);
+}
+
 static void a_lost_syn_ack_is_sent_again(void **state)
 {
     struct tun_connection *f = *state;
     struct rig_client client;
-    struct stream *stream;
-    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
-    client_send(&client, SYN, NULL, 0);
-    f->rig.inbound_count = 0;
-    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
+    struct stream *stream = admit_another(f, &client);
     client_expect(&client, SYN | ACK, &seen);
     uint32_t first = seen.seq;
     client_send_at(&client, client.seq - 1, SYN, NULL, 0); /* it asks again */
@@ -188,10 +204,7 @@ static void a_lost_syn_ack_is_sent_again(void **state)
     client.ack = seen.seq + 1;
     rig_drain(&f->rig);
     client_send(&client, ACK, NULL, 0);
-    assert_int_equal(stream_write_bytes(stream, pattern, 20000), 20000);
-    rig_turn(&f->rig);
-    client_expect(&client, ACK, &seen);
-    assert_int_equal(seen.size, 1460);
+    assert_is_written_to(f, &client, stream);
     stream_abort(stream);
 }
 
@@ -200,12 +213,8 @@ static void many_copies_of_the_syn_end_nothing(void **state)
 {
     struct tun_connection *f = *state;
     struct rig_client client;
-    struct stream *stream;
+    struct stream *stream = admit_another(f, &client);
     struct span span;
-    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
-    client_send(&client, SYN, NULL, 0);
-    f->rig.inbound_count = 0;
-    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
     client_expect(&client, SYN | ACK, &seen);
     for (int i = 0; i < 20; i++)
         client_send_at(&client, client.seq - 1, SYN, NULL, 0);
@@ -214,10 +223,7 @@ static void many_copies_of_the_syn_end_nothing(void **state)
     client.ack = seen.seq + 1;
     client_send(&client, ACK, NULL, 0);
     assert_int_equal(stream_peek(stream, &span, 1), 0);
-    assert_int_equal(stream_write_bytes(stream, pattern, 20000), 20000);
-    rig_turn(&f->rig);
-    client_expect(&client, ACK, &seen);
-    assert_int_equal(seen.size, 1460);
+    assert_is_written_to(f, &client, stream);
     stream_abort(stream);
 }
 
@@ -225,12 +231,8 @@ static void a_handshake_that_never_ends_is_given_up(void **state)
 {
     struct tun_connection *f = *state;
     struct rig_client client;
-    struct stream *stream;
+    struct stream *stream = admit_another(f, &client);
     struct span span;
-    client_init(&client, &f->rig, "10.0.0.2:4000", "192.0.2.7:80");
-    client_send(&client, SYN, NULL, 0);
-    f->rig.inbound_count = 0;
-    assert_int_equal(inbound_admit(f->rig.inbounds[0], &stream), 0);
     rig_pass_ms(&f->rig, 60000);
     assert_true(stream_peek(stream, &span, 1) < 0);
     assert_int_equal(netstack_stats(f->rig.netstack).tcp, 1);
